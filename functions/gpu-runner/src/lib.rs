@@ -1,0 +1,12 @@
+//! The runner: reads models in the diffusers directory layout and draws with them through candle.
+//!
+//! Owns the numerics, from the prompt to the PNG. Must not know users, points, HTTP or storage: those belong to the edge.
+
+pub mod error;
+pub mod models;
+pub mod nn;
+pub mod noise;
+pub mod tokenizer;
+pub mod weights;
+
+pub use error::{Code, DrawError};

@@ -1,0 +1,73 @@
+//! `text_encoder/config.json`.
+
+use serde::Deserialize;
+
+use crate::DrawError;
+use crate::models::config::{COUNT, Config, WIDTH, divides, positive, within};
+use crate::nn::Activation;
+
+/// Defaults are those of the reference's `CLIPTextConfig`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TextConfig {
+    #[serde(default = "d::vocab_size")]
+    pub vocab_size: usize,
+    #[serde(default = "d::hidden_size")]
+    pub hidden_size: usize,
+    #[serde(default = "d::intermediate_size")]
+    pub intermediate_size: usize,
+    #[serde(default = "d::num_hidden_layers")]
+    pub num_hidden_layers: usize,
+    #[serde(default = "d::num_attention_heads")]
+    pub num_attention_heads: usize,
+    #[serde(default = "d::max_position_embeddings")]
+    pub max_position_embeddings: usize,
+    #[serde(default = "d::hidden_act")]
+    pub hidden_act: Activation,
+    #[serde(default = "d::layer_norm_eps")]
+    pub layer_norm_eps: f64,
+}
+
+impl TextConfig {
+    pub fn checked(config: &Config) -> Result<Self, DrawError> {
+        config.only("use_attention_mask", false)?;
+        let c: Self = config.parse()?;
+        within("vocab_size", c.vocab_size, 3..=1 << 24)?;
+        within("hidden_size", c.hidden_size, WIDTH)?;
+        within("intermediate_size", c.intermediate_size, WIDTH)?;
+        within("num_hidden_layers", c.num_hidden_layers, COUNT)?;
+        within("num_attention_heads", c.num_attention_heads, COUNT)?;
+        within("max_position_embeddings", c.max_position_embeddings, 3..=4_096)?;
+        divides(("num_attention_heads", c.num_attention_heads), ("hidden_size", c.hidden_size))?;
+        positive("layer_norm_eps", c.layer_norm_eps)?;
+        Ok(c)
+    }
+}
+
+mod d {
+    use crate::nn::Activation;
+
+    pub fn vocab_size() -> usize {
+        49_408
+    }
+    pub fn hidden_size() -> usize {
+        512
+    }
+    pub fn intermediate_size() -> usize {
+        2_048
+    }
+    pub fn num_hidden_layers() -> usize {
+        12
+    }
+    pub fn num_attention_heads() -> usize {
+        8
+    }
+    pub fn max_position_embeddings() -> usize {
+        77
+    }
+    pub fn hidden_act() -> Activation {
+        Activation::QuickGelu
+    }
+    pub fn layer_norm_eps() -> f64 {
+        1e-5
+    }
+}

@@ -1,0 +1,59 @@
+//! CLIP's text encoder (Radford et al. 2021) as Stable Diffusion uses it: token ids in, one vector per token out.
+
+mod config;
+mod layer;
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+pub use config::TextConfig;
+use layer::Layer;
+
+use crate::nn::LayerNorm;
+
+pub struct TextEncoder {
+    tokens: Tensor,
+    positions: Tensor,
+    layers: Vec<Layer>,
+    final_norm: LayerNorm,
+}
+
+impl TextEncoder {
+    pub fn load(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
+        // Newer versions of the reference leave the outer name out.
+        let inner = vb.pp("text_model");
+        let vb = if inner.contains_tensor("final_layer_norm.weight") { inner } else { vb };
+        let embedding = Init::Randn { mean: 0.0, stdev: 0.3 };
+        let (width, embeddings) = (config.hidden_size, vb.pp("embeddings"));
+        let tokens = embeddings.get_with_hints((config.vocab_size, width), "token_embedding.weight", embedding)?;
+        let positions = embeddings.get_with_hints(
+            (config.max_position_embeddings, width),
+            "position_embedding.weight",
+            embedding,
+        )?;
+        let layers = (0..config.num_hidden_layers)
+            .map(|i| Layer::load(config, vb.pp(format!("encoder.layers.{i}"))))
+            .collect::<Result<_>>()?;
+        let final_norm = LayerNorm::load(width, config.layer_norm_eps, vb.pp("final_layer_norm"))?;
+        Ok(Self { tokens, positions, layers, final_norm })
+    }
+
+    /// ids (batch, length) of u32 → (batch, length, width): the last layer after the final norm.
+    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        let (batch, length) = ids.dims2()?;
+        let x = self.tokens.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))?;
+        let mut x = x.broadcast_add(&self.positions.narrow(0, 0, length)?)?;
+        let mask = causal_mask(length, x.dtype(), x.device())?;
+        for layer in &self.layers {
+            x = layer.forward(&x, &mask)?;
+        }
+        self.final_norm.forward(&x)
+    }
+}
+
+/// (length, length): 0 up to the diagonal, −∞ after it.
+fn causal_mask(length: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+    let values: Vec<f32> =
+        (0..length * length).map(|i| if i % length > i / length { f32::NEG_INFINITY } else { 0.0 }).collect();
+    Tensor::from_vec(values, (length, length), device)?.to_dtype(dtype)
+}

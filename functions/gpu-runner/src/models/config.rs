@@ -1,0 +1,115 @@
+//! Reading and checking configuration files.
+//!
+//! A configuration is hostile until checked: what a network later multiplies, loops over or divides by is bounded here.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{Code, DrawError};
+
+/// No configuration of a real model comes near. Tokenizer files are larger and read elsewhere.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Width of any layer, length of any sequence.
+pub const WIDTH: RangeInclusive<usize> = 1..=65_536;
+/// Number of layers, blocks, heads or groups.
+pub const COUNT: RangeInclusive<usize> = 1..=1_024;
+
+/// One configuration file: its keys, and what to say when one is wrong.
+pub struct Config {
+    keys: Map<String, Value>,
+}
+
+impl Config {
+    pub fn read(path: &Path) -> Result<Self, DrawError> {
+        let unreadable = |e: std::io::Error| DrawError::new(Code::ModelNotFound, e.to_string()).at(path.display());
+        let length = std::fs::metadata(path).map_err(unreadable)?.len();
+        if length > MAX_BYTES {
+            return Err(invalid(format!("{length} bytes are too many for a configuration")).at(path.display()));
+        }
+        let text = std::fs::read(path).map_err(unreadable)?;
+        serde_json::from_slice(&text)
+            .map(|keys| Self { keys })
+            .map_err(|e| invalid(format!("not a JSON object: {e}")).at(path.display()))
+    }
+
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, DrawError> {
+        // A key set to null means its default, as in the reference.
+        let keys = self.keys.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+        serde_json::from_value(Value::Object(keys)).map_err(|e| invalid(e.to_string()))
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.keys.get(key).filter(|v| !v.is_null())
+    }
+
+    /// Refuses any value but the one that the code implements. Absent and null are fine.
+    pub fn only(&self, key: &str, supported: impl Into<Value>) -> Result<(), DrawError> {
+        let supported = supported.into();
+        match self.get(key) {
+            Some(value) if !same(value, &supported) => {
+                Err(unsupported(format!("{key} = {value} (only {supported} is supported)")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Numbers by value: 1 and 1.0 are written by different versions of the same tool.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// One value for all levels, or one for each.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum PerLevel<T> {
+    All(T),
+    Each(Vec<T>),
+}
+
+impl<T: Clone> PerLevel<T> {
+    pub fn expand(&self, name: &str, levels: usize) -> Result<Vec<T>, DrawError> {
+        match self {
+            PerLevel::All(value) => Ok(vec![value.clone(); levels]),
+            PerLevel::Each(values) if values.len() == levels => Ok(values.clone()),
+            PerLevel::Each(values) => Err(invalid(format!("{name} has {} entries for {levels} levels", values.len()))),
+        }
+    }
+}
+
+pub fn within(name: &str, value: usize, range: RangeInclusive<usize>) -> Result<usize, DrawError> {
+    if range.contains(&value) {
+        Ok(value)
+    } else {
+        Err(invalid(format!("{name} = {value} is not within {} to {}", range.start(), range.end())))
+    }
+}
+
+pub fn divides(part: (&str, usize), whole: (&str, usize)) -> Result<(), DrawError> {
+    if part.1 != 0 && whole.1.is_multiple_of(part.1) {
+        Ok(())
+    } else {
+        Err(invalid(format!("{} = {} is not a multiple of {} = {}", whole.0, whole.1, part.0, part.1)))
+    }
+}
+
+/// An epsilon or a factor: finite and above zero.
+pub fn positive(name: &str, value: f64) -> Result<f64, DrawError> {
+    if value.is_finite() && value > 0.0 { Ok(value) } else { Err(invalid(format!("{name} = {value} is not above 0"))) }
+}
+
+pub fn invalid(message: String) -> DrawError {
+    DrawError::new(Code::ModelConfigInvalid, message)
+}
+
+pub fn unsupported(message: String) -> DrawError {
+    DrawError::new(Code::ModelUnsupported, message)
+}

@@ -1,0 +1,89 @@
+//! Scaled dot-product attention.
+
+use candle_core::{D, Result, Tensor};
+
+/// Most scores held at once, in elements: 64 MiB of f32. Without a bound a 512-pixel picture would want 1 GiB, a
+/// 1024-pixel one 16 GiB.
+const MAX_SCORES: usize = 1 << 24;
+
+/// softmax(q·kᵀ/√d + mask)·v (Vaswani et al. 2017), in slices of rows.
+///
+/// q (batch, heads, rows, d), k and v (batch, heads, columns, d); `mask` (rows, columns) is added to the scores.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    sliced(q, k, v, mask, MAX_SCORES)
+}
+
+fn sliced(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, max_scores: usize) -> Result<Tensor> {
+    let (batch, heads, rows, d) = q.dims4()?;
+    let columns = k.dim(2)?;
+    let q = (q * (1.0 / (d as f64).sqrt()))?;
+    let (k, v) = (k.transpose(2, 3)?.contiguous()?, v.contiguous()?);
+    let slice = (max_scores / (batch * heads * columns).max(1)).clamp(1, rows.max(1));
+    let mut out = Vec::with_capacity(rows.div_ceil(slice));
+    for start in (0..rows).step_by(slice) {
+        let len = slice.min(rows - start);
+        let mut scores = q.narrow(2, start, len)?.contiguous()?.matmul(&k)?;
+        if let Some(mask) = mask {
+            scores = scores.broadcast_add(&mask.narrow(0, start, len)?)?;
+        }
+        out.push(softmax(&scores)?.matmul(&v)?);
+    }
+    if out.len() == 1 { out.swap_remove(0).contiguous() } else { Tensor::cat(&out, 2) }
+}
+
+/// Over the last dimension. candle's fused kernel has no backward: it is taken only where nothing asks for gradients.
+fn softmax(x: &Tensor) -> Result<Tensor> {
+    if x.track_op() { candle_nn::ops::softmax(x, D::Minus1) } else { candle_nn::ops::softmax_last_dim(x) }
+}
+
+/// (batch, rows, heads·d) → (batch, heads, rows, d).
+pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
+    let (batch, rows, width) = x.dims3()?;
+    x.reshape((batch, rows, heads, width / heads))?.transpose(1, 2)?.contiguous()
+}
+
+/// (batch, heads, rows, d) → (batch, rows, heads·d).
+pub fn join_heads(x: &Tensor) -> Result<Tensor> {
+    let (batch, heads, rows, d) = x.dims4()?;
+    x.transpose(1, 2)?.reshape((batch, rows, heads * d))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noise::Noise;
+    use candle_core::{DType, Device, Var};
+
+    fn random(shape: &[usize], seed: u64) -> Tensor {
+        Noise::new(seed).tensor(shape, DType::F32, &Device::Cpu).unwrap()
+    }
+
+    fn distance(a: &Tensor, b: &Tensor) -> f32 {
+        (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
+    }
+
+    #[test]
+    fn slices_give_what_the_whole_gives() {
+        let (q, k, v) = (random(&[2, 3, 7, 4], 1), random(&[2, 3, 5, 4], 2), random(&[2, 3, 5, 4], 3));
+        let mask = random(&[7, 5], 4);
+        let whole = attention(&q, &k, &v, Some(&mask)).unwrap();
+        let parts = sliced(&q, &k, &v, Some(&mask), 60).unwrap();
+        assert_eq!(whole.dims(), [2, 3, 7, 4]);
+        assert!(distance(&whole, &parts) < 1e-6);
+    }
+
+    /// The fused softmax has no backward: a variable anywhere must reach its gradient all the same.
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let q = Var::from_tensor(&random(&[1, 2, 6, 3], 1)).unwrap();
+        let (k, v, weight) = (random(&[1, 2, 5, 3], 2), random(&[1, 2, 5, 3], 3), random(&[1, 2, 6, 3], 4));
+        let loss = |q: &Tensor| (sliced(q, &k, &v, None, 30).unwrap() * &weight).unwrap().sum_all().unwrap();
+        let gradient = loss(q.as_tensor()).backward().unwrap().get(q.as_tensor()).unwrap().clone();
+        let direction = random(&[1, 2, 6, 3], 5);
+        let at =
+            |h: f64| loss(&(q.as_detached_tensor() + (&direction * h).unwrap()).unwrap()).to_scalar::<f32>().unwrap();
+        let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
+        let exact = (gradient * &direction).unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!((numeric - exact).abs() < 2e-3 * exact.abs().max(1.0), "{numeric} {exact}");
+    }
+}

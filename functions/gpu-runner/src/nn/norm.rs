@@ -1,0 +1,66 @@
+//! Layer norm and group norm.
+
+use candle_core::{D, Result, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+/// Over the last dimension (Ba, Kiros, Hinton 2016).
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    pub fn load(width: usize, eps: f64, vb: VarBuilder) -> Result<Self> {
+        let (weight, bias) = affine(width, vb)?;
+        Ok(Self { weight, bias, eps })
+    }
+
+    /// (…, width) → the same.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        standardize(x, self.eps)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+/// Over groups of channels and all pixels (Wu and He 2018).
+pub struct GroupNorm {
+    weight: Tensor,
+    bias: Tensor,
+    groups: usize,
+    eps: f64,
+}
+
+impl GroupNorm {
+    /// `groups` divides `channels`: configurations are checked before.
+    pub fn load(groups: usize, channels: usize, eps: f64, vb: VarBuilder) -> Result<Self> {
+        if groups == 0 || !channels.is_multiple_of(groups) {
+            candle_core::bail!("{channels} channels do not divide into {groups} groups");
+        }
+        let (weight, bias) = affine(channels, vb)?;
+        Ok(Self { weight: weight.reshape((1, channels, 1))?, bias: bias.reshape((1, channels, 1))?, groups, eps })
+    }
+
+    /// (batch, channels, …) → the same.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let shape = x.shape();
+        let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+        standardize(&x.reshape((batch, self.groups, ()))?, self.eps)?
+            .reshape((batch, channels, ()))?
+            .broadcast_mul(&self.weight)?
+            .broadcast_add(&self.bias)?
+            .reshape(shape)
+    }
+}
+
+/// Mean 0 and variance 1 over the last dimension.
+fn standardize(x: &Tensor, eps: f64) -> Result<Tensor> {
+    let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(variance + eps)?.sqrt()?)
+}
+
+fn affine(width: usize, vb: VarBuilder) -> Result<(Tensor, Tensor)> {
+    let weight = vb.get_with_hints(width, "weight", Init::Const(1.0))?;
+    let bias = vb.get_with_hints(width, "bias", Init::Const(0.0))?;
+    Ok((weight, bias))
+}

@@ -1,0 +1,131 @@
+//! Reads one safetensors file tensor by tensor, as a source for `VarBuilder`.
+//!
+//! Nothing in the file is trusted: header, offsets and shapes are checked against the file before anything is allocated.
+//! A tensor is read when a model asks for it, so that a load never holds the file and the model at the same time.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{DType, Device, Error, Result, Shape, Tensor};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+use safetensors::Dtype;
+use safetensors::tensor::TensorInfo;
+
+use crate::{Code, DrawError};
+
+/// The format's own limit.
+const MAX_HEADER: u64 = 100_000_000;
+
+pub struct Weights {
+    tensors: HashMap<String, Entry>,
+    file: Mutex<File>,
+}
+
+struct Entry {
+    dtype: DType,
+    shape: Vec<usize>,
+    start: u64,
+    bytes: usize,
+}
+
+impl Weights {
+    /// Opens `{stem}.safetensors`, or `{stem}.fp16.safetensors` when only that is there.
+    pub fn open(dir: &Path, stem: &str) -> std::result::Result<Self, DrawError> {
+        let candidates = [format!("{stem}.safetensors"), format!("{stem}.fp16.safetensors")];
+        let path = candidates.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+        let Some(path) = path else {
+            let missing: PathBuf = dir.join(&candidates[0]);
+            return Err(DrawError::new(Code::ModelNotFound, format!("{} is not there", missing.display())));
+        };
+        Self::read(&path).map_err(|e| e.at(path.display()))
+    }
+
+    /// Reads and checks the header of a file.
+    pub fn read(path: &Path) -> std::result::Result<Self, DrawError> {
+        let unreadable = |e: std::io::Error| DrawError::new(Code::ModelNotFound, e.to_string());
+        let invalid = |why: String| DrawError::new(Code::WeightsInvalid, why);
+        let mut file = File::open(path).map_err(unreadable)?;
+        let total = file.metadata().map_err(unreadable)?.len();
+        let mut length = [0; 8];
+        file.read_exact(&mut length).map_err(|_| invalid("shorter than a safetensors header".into()))?;
+        let length = u64::from_le_bytes(length);
+        if length > MAX_HEADER || length.saturating_add(8) > total {
+            return Err(invalid(format!("a header of {length} bytes does not fit in the file")));
+        }
+        let mut header = vec![0; length as usize];
+        file.read_exact(&mut header).map_err(unreadable)?;
+        let header: HashMap<String, serde_json::Value> =
+            serde_json::from_slice(&header).map_err(|e| invalid(format!("the header is not JSON: {e}")))?;
+        let mut tensors = HashMap::with_capacity(header.len());
+        for (name, value) in header {
+            if name == "__metadata__" {
+                continue;
+            }
+            let info = serde_json::from_value::<TensorInfo>(value).map_err(|e| invalid(format!("{name}: {e}")))?;
+            // Types that no weight has (position ids are integers) are left out: asking for one is "no tensor".
+            let Some(dtype) = float(info.dtype) else { continue };
+            let entry = Entry::checked(dtype, info, 8 + length, total)
+                .ok_or_else(|| invalid(format!("{name}: shape, type and offsets contradict each other or the file")))?;
+            tensors.insert(name, entry);
+        }
+        Ok(Self { tensors, file: Mutex::new(file) })
+    }
+
+    pub fn into_builder(self, dtype: DType, device: &Device) -> VarBuilder<'static> {
+        VarBuilder::from_backend(Box::new(self), dtype, device.clone())
+    }
+
+    fn load(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        let entry = self.tensors.get(name).ok_or_else(|| Error::CannotFindTensor { path: name.to_string() })?;
+        let mut data = vec![0; entry.bytes];
+        {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(entry.start))?;
+            file.read_exact(&mut data)?;
+        }
+        Tensor::from_raw_buffer(&data, entry.dtype, &entry.shape, device)?.to_dtype(dtype)
+    }
+}
+
+impl Entry {
+    fn checked(dtype: DType, info: TensorInfo, base: u64, total: u64) -> Option<Self> {
+        let (start, end) = info.data_offsets;
+        let bytes = info.shape.iter().try_fold(dtype.size_in_bytes(), |n, d| n.checked_mul(*d))?;
+        let last = base.checked_add(u64::try_from(end).ok()?)?;
+        let fits = end.checked_sub(start)? == bytes && last <= total;
+        fits.then_some(Self { dtype, shape: info.shape, start: base + start as u64, bytes })
+    }
+}
+
+impl SimpleBackend for Weights {
+    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        let entry = self.tensors.get(name).ok_or_else(|| Error::CannotFindTensor { path: name.to_string() })?;
+        if entry.shape != shape.dims() {
+            let got = Shape::from_dims(&entry.shape);
+            return Err(Error::UnexpectedShape { msg: name.to_string(), expected: shape, got });
+        }
+        self.load(name, dtype, device)
+    }
+
+    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        self.load(name, dtype, device)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+}
+
+fn float(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F64 => Some(DType::F64),
+        _ => None,
+    }
+}

@@ -1,0 +1,7 @@
+//! Parity with diffusers on the fixtures that `fixtures/export.py` made.
+//!
+//! Both layouts go through every test: sd15 (half precision files, vocab and merges) and sd2 (single precision,
+//! tokenizer.json, v-prediction). Differences are relative to the largest value of the reference.
+
+mod reference;
+mod text;

@@ -1,0 +1,43 @@
+//! The fixtures and the comparison.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use candle_core::{DType, Device, Tensor};
+use gpu_runner::models::config::Config;
+
+pub const LAYOUTS: [&str; 2] = ["sd15", "sd2"];
+/// Of one module.
+pub const MODULE: f32 = 1e-5;
+
+pub struct Reference {
+    pub dir: PathBuf,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Reference {
+    pub fn open(layout: &str) -> Self {
+        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(layout);
+        let tensors = candle_core::safetensors::load(dir.join("reference.safetensors"), &Device::Cpu).unwrap();
+        Self { dir, tensors }
+    }
+
+    pub fn tensor(&self, name: &str) -> &Tensor {
+        &self.tensors[name]
+    }
+
+    pub fn config(&self, part: &str) -> Config {
+        Config::read(&self.dir.join(part).join("config.json")).unwrap()
+    }
+
+    /// Asserts that `seen` is the tensor `name` within `bound` of its largest value; prints the difference.
+    pub fn compare(&self, name: &str, seen: &Tensor, bound: f32) {
+        let expected = self.tensor(name);
+        assert_eq!(expected.dims(), seen.dims(), "{name}");
+        let largest =
+            |t: &Tensor| t.to_dtype(DType::F32).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        let difference = largest(&(expected - seen).unwrap()) / largest(expected);
+        println!("{} {name}: {difference:.2e}", self.dir.file_name().unwrap().display());
+        assert!(difference <= bound, "{}: {name} differs by {difference:e}", self.dir.display());
+    }
+}
