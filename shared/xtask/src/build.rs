@@ -1,0 +1,64 @@
+//! `cargo xtask build`: all functions in one cargo call, then a bundle per function, two at a time. A release ends with
+//! the table of sizes and fails when one is over the bar.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::bundle;
+use crate::setup::{Tools, shown};
+use crate::workspace::{Function, Workspace};
+
+/// A function's WASM and JavaScript together, gzipped, in bytes.
+const SIZE_BAR: usize = 250 * 1024;
+
+pub fn run(workspace: &Workspace, tools: &Tools, functions: &[&Function], release: bool) -> Result<()> {
+    let profile = if release { "wasm-release" } else { "wasm-dev" };
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--target", "wasm32-unknown-unknown", "--profile", profile]);
+    for function in functions {
+        cargo.args(["-p", &function.name]);
+    }
+    eprintln!("build: {} function(s), profile {profile}", functions.len());
+    shown(cargo.current_dir(&workspace.root))?;
+    let built = workspace.target.join("wasm32-unknown-unknown").join(profile);
+    bundle_all(workspace, tools, functions, &built, release)?;
+    if release { sizes(workspace, functions) } else { Ok(()) }
+}
+
+/// Bundles on as many threads as there are cores, at most four: wasm-opt wants half a gigabyte each.
+fn bundle_all(ws: &Workspace, tools: &Tools, functions: &[&Function], built: &PathBuf, release: bool) -> Result<()> {
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(4);
+    let queue = Mutex::new(functions.iter());
+    let work = || -> Result<()> {
+        loop {
+            let Some(function) = queue.lock().ok().and_then(|mut queue| queue.next()) else { return Ok(()) };
+            let input = built.join(format!("{}.wasm", function.name.replace('-', "_")));
+            if bundle::make(ws, tools, function, &input, release)? {
+                eprintln!("build: {}", function.name);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().ok().context("a bundling thread panicked")?)
+    })
+}
+
+fn sizes(workspace: &Workspace, functions: &[&Function]) -> Result<()> {
+    let kib = |bytes: usize| bytes as f64 / 1024.0;
+    println!("{:<14}{:>10}{:>10}{:>10}  KiB, gzipped", "function", "wasm", "js", "sum");
+    let mut over = Vec::new();
+    for function in functions {
+        let (wasm, js) = bundle::gzipped(&bundle::dir(workspace, function, true))?;
+        println!("{:<14}{:>10.1}{:>10.1}{:>10.1}", function.name, kib(wasm), kib(js), kib(wasm + js));
+        if wasm + js > SIZE_BAR {
+            over.push(function.name.as_str());
+        }
+    }
+    ensure!(over.is_empty(), "over {} KiB: {}", kib(SIZE_BAR), over.join(", "));
+    Ok(())
+}
