@@ -3,5 +3,6 @@
 //! Both layouts go through every test: sd15 (half precision files, vocab and merges) and sd2 (single precision,
 //! tokenizer.json, v-prediction). Differences are relative to the largest value of the reference.
 
+mod modules;
 mod reference;
 mod text;

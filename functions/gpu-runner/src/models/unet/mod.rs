@@ -1,0 +1,64 @@
+//! The denoiser: a UNet conditioned on time and text (Rombach et al. 2022), the reference's `UNet2DConditionModel`.
+
+mod blocks;
+mod config;
+mod time;
+mod transformer;
+
+use candle_core::{Module, Result, Tensor};
+use candle_nn::{Conv2d, VarBuilder};
+
+use blocks::{Down, Middle, Up};
+pub use config::{Level, UnetConfig};
+use time::TimeEmbedding;
+
+use crate::nn::{Activation, GroupNorm, conv};
+
+pub struct Unet {
+    center: bool,
+    time: TimeEmbedding,
+    conv_in: Conv2d,
+    down: Vec<Down>,
+    middle: Middle,
+    up: Vec<Up>,
+    norm_out: GroupNorm,
+    act: Activation,
+    conv_out: Conv2d,
+}
+
+impl Unet {
+    pub fn load(config: &UnetConfig, vb: VarBuilder) -> Result<Self> {
+        let first = config.down[0].channels;
+        let levels = 0..config.down.len();
+        Ok(Self {
+            center: config.center_input_sample,
+            time: TimeEmbedding::load(config, vb.clone())?,
+            conv_in: conv(config.in_channels, first, 3, vb.pp("conv_in"))?,
+            down: levels
+                .clone()
+                .map(|i| Down::load(config, i, vb.pp(format!("down_blocks.{i}"))))
+                .collect::<Result<_>>()?,
+            middle: Middle::load(config, vb.pp("mid_block"))?,
+            up: levels.map(|i| Up::load(config, i, vb.pp(format!("up_blocks.{i}")))).collect::<Result<_>>()?,
+            norm_out: GroupNorm::load(config.groups, first, config.eps, vb.pp("conv_norm_out"))?,
+            act: config.act,
+            conv_out: conv(first, config.out_channels, 3, vb.pp("conv_out"))?,
+        })
+    }
+
+    /// x (batch, channels, h, w) of any h and w, timesteps (batch) of f32, text (batch, tokens, width) → like x.
+    pub fn forward(&self, x: &Tensor, timesteps: &Tensor, text: &Tensor) -> Result<Tensor> {
+        let time = self.time.forward(timesteps)?;
+        let x = if self.center { x.affine(2.0, -1.0)? } else { x.clone() };
+        let mut x = self.conv_in.forward(&x)?;
+        let mut skips = vec![x.clone()];
+        for level in &self.down {
+            x = level.forward(x, &time, text, &mut skips)?;
+        }
+        x = self.middle.forward(&x, &time, text)?;
+        for level in &self.up {
+            x = level.forward(x, &time, text, &mut skips)?;
+        }
+        self.conv_out.forward(&self.act.apply(&self.norm_out.forward(&x)?)?)
+    }
+}

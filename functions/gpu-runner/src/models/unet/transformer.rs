@@ -1,0 +1,111 @@
+//! The transformer after a residual block: pixels attend to each other, then to the text.
+
+use candle_core::{D, Module, Result, Tensor};
+use candle_nn::{Linear, VarBuilder, linear, linear_no_bias};
+
+use super::{Level, UnetConfig};
+use crate::nn::{GroupNorm, LayerNorm, attention, join_heads, split_heads};
+
+/// The reference fixes both, whatever the configuration says about the other norms.
+const GROUP_EPS: f64 = 1e-6;
+const LAYER_EPS: f64 = 1e-5;
+
+pub struct Transformer {
+    norm: GroupNorm,
+    proj_in: Linear,
+    blocks: Vec<Block>,
+    proj_out: Linear,
+}
+
+impl Transformer {
+    pub fn load(config: &UnetConfig, level: &Level, vb: VarBuilder) -> Result<Self> {
+        let width = level.channels;
+        let project = |name: &str| {
+            if config.use_linear_projection {
+                return linear(width, width, vb.pp(name));
+            }
+            // A convolution of one pixel is a linear layer whose weights have two more dimensions.
+            let conv = crate::nn::conv(width, width, 1, vb.pp(name))?;
+            Ok(Linear::new(conv.weight().reshape((width, width))?, conv.bias().cloned()))
+        };
+        let blocks = (0..level.depth)
+            .map(|i| Block::load(level, vb.pp(format!("transformer_blocks.{i}"))))
+            .collect::<Result<_>>()?;
+        let norm = GroupNorm::load(config.groups, width, GROUP_EPS, vb.pp("norm"))?;
+        Ok(Self { norm, proj_in: project("proj_in")?, blocks, proj_out: project("proj_out")? })
+    }
+
+    /// x (batch, channels, h, w), context (batch, tokens, text width) → like x.
+    pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        let (batch, channels, h, w) = x.dims4()?;
+        let pixels = self.norm.forward(x)?.reshape((batch, channels, h * w))?.transpose(1, 2)?.contiguous()?;
+        let mut pixels = self.proj_in.forward(&pixels)?;
+        for block in &self.blocks {
+            pixels = block.forward(&pixels, context)?;
+        }
+        self.proj_out.forward(&pixels)?.transpose(1, 2)?.reshape((batch, channels, h, w))? + x
+    }
+}
+
+struct Block {
+    norm1: LayerNorm,
+    itself: Attention,
+    norm2: LayerNorm,
+    text: Attention,
+    norm3: LayerNorm,
+    widen: Linear,
+    narrow: Linear,
+}
+
+impl Block {
+    fn load(level: &Level, vb: VarBuilder) -> Result<Self> {
+        let width = level.channels;
+        Ok(Self {
+            norm1: LayerNorm::load(width, LAYER_EPS, vb.pp("norm1"))?,
+            itself: Attention::load(width, width, level.heads, vb.pp("attn1"))?,
+            norm2: LayerNorm::load(width, LAYER_EPS, vb.pp("norm2"))?,
+            text: Attention::load(width, level.context, level.heads, vb.pp("attn2"))?,
+            norm3: LayerNorm::load(width, LAYER_EPS, vb.pp("norm3"))?,
+            widen: linear(width, 8 * width, vb.pp("ff.net.0.proj"))?,
+            narrow: linear(4 * width, width, vb.pp("ff.net.2"))?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        let h = self.norm1.forward(x)?;
+        let x = (x + self.itself.forward(&h, &h)?)?;
+        let x = (&x + self.text.forward(&self.norm2.forward(&x)?, context)?)?;
+        // GEGLU (Shazeer 2020), with the exact gelu.
+        let halves = self.widen.forward(&self.norm3.forward(&x)?)?.chunk(2, D::Minus1)?;
+        let [value, gate] = halves.as_slice() else { candle_core::bail!("an odd feed-forward width") };
+        x + self.narrow.forward(&(value * gate.contiguous()?.gelu_erf()?)?)?
+    }
+}
+
+struct Attention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    heads: usize,
+}
+
+impl Attention {
+    fn load(width: usize, context: usize, heads: usize, vb: VarBuilder) -> Result<Self> {
+        Ok(Self {
+            query: linear_no_bias(width, width, vb.pp("to_q"))?,
+            key: linear_no_bias(context, width, vb.pp("to_k"))?,
+            value: linear_no_bias(context, width, vb.pp("to_v"))?,
+            out: linear(width, width, vb.pp("to_out.0"))?,
+            heads,
+        })
+    }
+
+    /// x (batch, rows, width) asks, context (batch, columns, its width) answers.
+    fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        let q = split_heads(&self.query.forward(x)?, self.heads)?;
+        let k = split_heads(&self.key.forward(context)?, self.heads)?;
+        let v = split_heads(&self.value.forward(context)?, self.heads)?;
+        self.out.forward(&join_heads(&attention(&q, &k, &v, None)?)?)
+    }
+}

@@ -1,0 +1,104 @@
+//! The autoencoder between pixels and latents (Kingma and Welling 2013; Rombach et al. 2022), the reference's
+//! `AutoencoderKL`.
+
+mod attention;
+mod config;
+mod decoder;
+mod encoder;
+
+use candle_core::{Module, Result, Tensor};
+use candle_nn::{Conv2d, VarBuilder};
+
+pub use config::VaeConfig;
+use decoder::Decoder;
+use encoder::Encoder;
+
+use super::resnet::{Resnet, ResnetConfig};
+use crate::nn::conv;
+use attention::PixelAttention;
+
+/// The reference fixes it.
+const EPS: f64 = 1e-6;
+
+pub struct Vae {
+    encoder: Encoder,
+    quant: Option<Conv2d>,
+    post_quant: Option<Conv2d>,
+    decoder: Decoder,
+    scaling: f64,
+    shift: f64,
+}
+
+impl Vae {
+    pub fn load(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
+        let latent = config.latent_channels;
+        let pointwise = |on: bool, channels: usize, name: &str| -> Result<Option<Conv2d>> {
+            if on { Ok(Some(conv(channels, channels, 1, vb.pp(name))?)) } else { Ok(None) }
+        };
+        Ok(Self {
+            encoder: Encoder::load(config, vb.pp("encoder"))?,
+            quant: pointwise(config.use_quant_conv, 2 * latent, "quant_conv")?,
+            post_quant: pointwise(config.use_post_quant_conv, latent, "post_quant_conv")?,
+            decoder: Decoder::load(config, vb.pp("decoder"))?,
+            scaling: config.scaling_factor,
+            shift: config.shift_factor,
+        })
+    }
+
+    /// Pictures (batch, 3, h, w) within −1 to 1 → mean and logarithm of the variance, together
+    /// (batch, 2 × latent channels, h / factor, w / factor), before scaling.
+    pub fn moments(&self, pictures: &Tensor) -> Result<Tensor> {
+        let h = self.encoder.forward(pictures)?;
+        self.quant.as_ref().map_or(Ok(h.clone()), |quant| quant.forward(&h))
+    }
+
+    /// What the denoiser works on: the mean of the pictures' latents, scaled to unit variance.
+    pub fn encode(&self, pictures: &Tensor) -> Result<Tensor> {
+        let moments = self.moments(pictures)?;
+        let mean = moments.narrow(1, 0, moments.dim(1)? / 2)?;
+        (mean - self.shift)? * self.scaling
+    }
+
+    /// What the denoiser made (batch, latent channels, h, w) → pictures (batch, 3, h × factor, w × factor), about −1 to 1.
+    pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        self.decode_unscaled(&((latents / self.scaling)? + self.shift)?)
+    }
+
+    /// The same without scaling.
+    pub fn decode_unscaled(&self, latents: &Tensor) -> Result<Tensor> {
+        let h = self.post_quant.as_ref().map_or(Ok(latents.clone()), |conv| conv.forward(latents))?;
+        self.decoder.forward(&h)
+    }
+}
+
+/// Between the two halves: residual block, attention, residual block.
+struct Middle {
+    first: Resnet,
+    attention: Option<PixelAttention>,
+    last: Resnet,
+}
+
+impl Middle {
+    fn load(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
+        let width = config.block_out_channels[config.block_out_channels.len() - 1];
+        let resnet = |i: usize| Resnet::load(width, width, &resnets(config), vb.pp(format!("resnets.{i}")));
+        let attention = if config.mid_block_add_attention {
+            Some(PixelAttention::load(width, config.norm_num_groups, vb.pp("attentions.0"))?)
+        } else {
+            None
+        };
+        Ok(Self { first: resnet(0)?, attention, last: resnet(1)? })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = self.first.forward(x, None)?;
+        if let Some(attention) = &self.attention {
+            x = attention.forward(&x)?;
+        }
+        self.last.forward(&x, None)
+    }
+}
+
+fn resnets(config: &VaeConfig) -> ResnetConfig {
+    ResnetConfig { groups: config.norm_num_groups, eps: EPS, act: config.act_fn, time: None, scale: 1.0 }
+}
