@@ -1,1 +1,24 @@
+//! The words and rules of the platform, as plain values: no engine, no clock, no randomness, no HTTP.
+//!
+//! Everything here can be understood and tested without a database or a server. Layers above translate:
+//! `store` into SQL, `web` into HTTP, `gpu-runner` into pictures.
 
+pub mod date;
+pub mod error;
+pub mod form;
+pub mod id;
+pub mod lang;
+pub mod messages;
+pub mod profile;
+pub mod room;
+pub mod runner;
+pub mod search;
+pub mod task;
+pub mod time;
+pub mod webhook;
+
+pub use error::{Error, Kind, Message};
+pub use id::{Id, MAX_ID};
+pub use lang::Lang;
+pub use profile::Profile;
+pub use time::Millis;

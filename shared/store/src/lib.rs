@@ -1,1 +1,17 @@
+//! SQL. Turns what a resource says about itself (`Spec`) into statements, builds atomic batches that check before
+//! they write, and owns the tables two functions or more share. It knows no HTTP and no engine.
 
+pub mod batch;
+pub mod cursor;
+pub mod idempotency;
+pub mod limits;
+pub mod list;
+pub mod outbox;
+pub mod query;
+pub mod sessions;
+pub mod spec;
+
+pub use batch::{Batch, Outcome, failure};
+pub use list::{Page, Scope};
+pub use query::ListQuery;
+pub use spec::{Column, Filter, FilterRule, Kind, Search, Sort, Spec};

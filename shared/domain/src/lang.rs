@@ -1,0 +1,68 @@
+//! The three languages the platform speaks, chosen from `Accept-Language`.
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    #[default]
+    En,
+    Hant,
+    Hans,
+}
+
+impl Lang {
+    /// Reads an `Accept-Language` header (RFC 9110 §12.5.4): the known language with the highest weight, English when
+    /// there is none. `zh` without a script follows its region; alone it is Simplified.
+    pub fn accept(header: &str) -> Lang {
+        let mut best = (0.0_f32, Lang::En);
+        for item in header.split(',') {
+            let mut parts = item.split(';');
+            let tag = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let weight = parts.find_map(|p| p.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
+            if let Some(lang) = Self::of_tag(&tag)
+                && weight > best.0
+            {
+                best = (weight, lang);
+            }
+        }
+        best.1
+    }
+
+    fn of_tag(tag: &str) -> Option<Lang> {
+        let mut parts = tag.split('-');
+        match parts.next()? {
+            "en" => Some(Lang::En),
+            "zh" if parts.clone().any(|p| p == "hans") => Some(Lang::Hans),
+            "zh" if parts.any(|p| matches!(p, "hant" | "tw" | "hk" | "mo")) => Some(Lang::Hant),
+            "zh" => Some(Lang::Hans),
+            _ => None,
+        }
+    }
+
+    /// The BCP 47 tag for `Content-Language`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Hant => "zh-Hant",
+            Lang::Hans => "zh-Hans",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks_the_heaviest_known_language() {
+        for (header, lang) in [
+            ("", Lang::En),
+            ("zh-TW,zh;q=0.9,en;q=0.8", Lang::Hant),
+            ("zh-CN", Lang::Hans),
+            ("zh-Hans-HK", Lang::Hans),
+            ("fr, en;q=0.3, zh-hant;q=0.7", Lang::Hant),
+            ("*;q=0.1, xx", Lang::En),
+            (";;;q=nan,,zh;q=x", Lang::Hans),
+        ] {
+            assert_eq!(Lang::accept(header), lang, "{header}");
+        }
+    }
+}

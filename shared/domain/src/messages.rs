@@ -1,0 +1,82 @@
+//! The catalogue of everything the platform says when it says no. Codes are part of the public contract: they are
+//! never renamed. One line an entry: constant, code, kind, English, Traditional Chinese, Simplified Chinese.
+
+use crate::error::{Kind, Message};
+
+macro_rules! catalogue {
+    ($($name:ident $code:literal $kind:ident $en:literal $hant:literal $hans:literal;)*) => {
+        $(pub static $name: Message = Message { code: $code, kind: Kind::$kind, en: $en, hant: $hant, hans: $hans };)*
+        /// Every entry, for the tests and the documentation.
+        pub static ALL: &[&Message] = &[$(&$name),*];
+    };
+}
+
+catalogue! {
+    // Requests as such.
+    MALFORMED_JSON "malformed_json" Malformed "The body is not valid JSON." "請求內容不是有效的 JSON。" "请求内容不是有效的 JSON。";
+    MALFORMED_QUERY "malformed_query" Malformed "The query string cannot be read." "無法讀取查詢字串。" "无法读取查询字符串。";
+    MALFORMED_PATH "malformed_path" Malformed "The path cannot be read." "無法讀取路徑。" "无法读取路径。";
+    INVALID_PARAMETER "invalid_parameter" Malformed "{0} must be {1}." "{0} 必須是{1}。" "{0} 必须是{1}。";
+    MISSING_PARAMETER "missing_parameter" Malformed "{0} is required." "缺少必填的 {0}。" "缺少必填的 {0}。";
+    UNSUPPORTED_PARAMETER "unsupported_parameter" Malformed "{0} is not available here yet." "{0} 目前尚未提供。" "{0} 目前尚未提供。";
+    UNKNOWN_SORT "unknown_sort" Malformed "{0} is not a known sort order." "未知的排序方式 {0}。" "未知的排序方式 {0}。";
+    INVALID_CURSOR "invalid_cursor" Malformed "The cursor is not one this list gave out." "游標無效。" "游标无效。";
+    NOTHING_TO_CHANGE "nothing_to_change" Malformed "No field to change was sent." "沒有要修改的欄位。" "没有要修改的字段。";
+    BODY_TOO_LARGE "body_too_large" TooLarge "The body is larger than {0}." "請求內容超過 {0}。" "请求内容超过 {0}。";
+    UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" UnsupportedMedia "Send the body as {0}." "請以 {0} 傳送內容。" "请以 {0} 发送内容。";
+    NOT_FOUND "not_found" NotFound "There is no such object." "找不到此物件。" "找不到该对象。";
+    ROUTE_NOT_FOUND "route_not_found" NotFound "There is nothing at this address." "此網址沒有內容。" "该地址没有内容。";
+    METHOD_NOT_ALLOWED "method_not_allowed" MethodNotAllowed "This address does not take that method." "此網址不支援該方法。" "该地址不支持该方法。";
+    IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" Unprocessable "This Idempotency-Key was used with another body." "此 Idempotency-Key 已用於不同的內容。" "该 Idempotency-Key 已用于不同的内容。";
+    INVALID_IDEMPOTENCY_KEY "invalid_idempotency_key" Malformed "An Idempotency-Key is 1 to 255 printable ASCII characters." "Idempotency-Key 須為 1 到 255 個可見 ASCII 字元。" "Idempotency-Key 须为 1 到 255 个可见 ASCII 字符。";
+    TOO_MANY_REQUESTS "too_many_requests" TooMany "Too many tries; wait a little." "嘗試次數過多，請稍候。" "尝试次数过多，请稍候。";
+    UNAVAILABLE "unavailable" Unavailable "The service cannot answer right now." "服務暫時無法使用。" "服务暂时无法使用。";
+    INTERNAL "internal_error" Internal "Something went wrong on our side." "伺服器發生錯誤。" "服务器发生错误。";
+
+    // Who is asking.
+    UNAUTHENTICATED "unauthenticated" Unauthenticated "Log in first." "未登錄，請先登錄。" "未登录，请先登录。";
+    INVALID_TOKEN "invalid_token" Unauthenticated "The token is not valid, or its session has ended." "令牌無效或已過期，請重新登錄。" "令牌无效或已过期，请重新登录。";
+    INVALID_CREDENTIALS "invalid_credentials" Unauthenticated "The e-mail or the password is wrong." "電子郵件或密碼不正確。" "电子邮件或密码不正确。";
+    INVALID_SIGNATURE "invalid_signature" Unauthenticated "The signature does not fit." "簽章不符。" "签名不符。";
+    FORBIDDEN "forbidden" Forbidden "You may not do that." "您沒有權限進行此操作。" "您没有权限进行此操作。";
+    SIGNUP_CLOSED "signup_closed" Forbidden "Sign-up is closed." "目前不開放註冊。" "目前不开放注册。";
+
+    // Resources.
+    EMAIL_TAKEN "email_taken" Conflict "This e-mail is already in use." "此電子郵件已被使用。" "该电子邮件已被使用。";
+    WRONG_PASSWORD "wrong_password" Forbidden "The current password is wrong." "目前的密碼不正確。" "当前密码不正确。";
+    LAST_ADMIN "last_admin" Conflict "The last administrator cannot be removed." "無法移除最後一位管理員。" "无法移除最后一位管理员。";
+    TAG_EXISTS "tag_exists" Conflict "A tag of this name exists." "已有同名的標籤。" "已有同名的标签。";
+    TASK_ENDED "task_ended" Conflict "The task has already ended." "任務已結束。" "任务已结束。";
+    STALE_LEASE "stale_lease" Conflict "The task is not held under this lease." "此租約已失效。" "该租约已失效。";
+    OBJECT_MISSING "object_missing" Conflict "An object named in the result is not stored, or differs." "結果中的物件不存在或不符。" "结果中的对象不存在或不符。";
+    NAME_TAKEN "name_taken" Conflict "This name is already in use." "此名稱已被使用。" "该名称已被使用。";
+    INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG, WebP)." "檔案不是可讀取的圖片（PNG、JPEG、WebP）。" "文件不是可读取的图片（PNG、JPEG、WebP）。";
+    IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";
+    UPLOAD_INCOMPLETE "upload_incomplete" Conflict "Parts of this upload are missing or differ." "上傳的分段不完整或不符。" "上传的分段不完整或不符。";
+    RANGE_NOT_SATISFIABLE "range_not_satisfiable" Malformed "The range lies outside the object." "要求的範圍超出物件。" "请求的范围超出对象。";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_snake_case() {
+        let mut codes: Vec<_> = ALL.iter().map(|m| m.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), ALL.len());
+        assert!(codes.iter().all(|c| c.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+
+    #[test]
+    fn the_three_languages_take_the_same_arguments() {
+        for m in ALL {
+            for i in 0..4 {
+                let hole = format!("{{{i}}}");
+                assert_eq!(m.en.contains(&hole), m.hant.contains(&hole), "{}", m.code);
+                assert_eq!(m.en.contains(&hole), m.hans.contains(&hole), "{}", m.code);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What the edge and a runner say to each other (API.md §5), as serde types shared by both ends.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Id;
+
+/// The body of a queue message: only a hint, the database row is the truth.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hint {
+    pub task_id: Id,
+}
+
+/// `POST /api/servers/register`, with the deployment's registration token as bearer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Register {
+    pub name: String,
+    /// `inference` or `training`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub gpu: String,
+    /// Bytes of memory the models may use.
+    pub memory: i64,
+    pub version: String,
+    /// Names of the models it can draw with.
+    pub models: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Registered {
+    pub id: Id,
+    /// Bearer for `/api/servers/{id}/heartbeat`; a JWT of the runners' audience.
+    pub token: String,
+    /// Signs the callbacks; `whsec_…`.
+    pub secret: String,
+}
+
+/// `POST /api/servers/{id}/heartbeat`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// One of `starting`, `idle`, `working`, `stopping`.
+    pub status: String,
+    pub models: Vec<String>,
+}
+
+/// `POST /callbacks/claim`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRequest {
+    pub task_id: Id,
+}
+
+/// The answer to a claim that won: the lease and the work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    pub task_id: Id,
+    pub attempt: i64,
+    /// 32 hex digits; every callback repeats it.
+    pub lease: String,
+    /// How long the lease holds without a word from the runner, in milliseconds.
+    pub lease_ms: i64,
+    pub params: DrawParams,
+}
+
+/// What to draw. Ranges are those of `task::INFERENCE`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DrawParams {
+    pub prompt: String,
+    pub negative_prompt: String,
+    pub width: u32,
+    pub height: u32,
+    pub num_inference_steps: u32,
+    pub guidance_scale: f64,
+    pub scheduler: String,
+    pub seed: u32,
+    pub n: u32,
+}
+
+/// Every callback about a held task begins with these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub task_id: Id,
+    pub attempt: i64,
+    pub lease: String,
+    /// Grows by one with each callback of an attempt, from 1.
+    pub seq: i64,
+}
+
+/// `POST /callbacks/progress`. Also the heartbeat of the lease.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    #[serde(flatten)]
+    pub held: Held,
+    pub step: u32,
+    pub steps: u32,
+    pub eta_seconds: f64,
+    /// Key of a preview stored under `out/{task}/{attempt}/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressReply {
+    /// The user cancelled: stop within one step.
+    pub cancel: bool,
+}
+
+/// One stored picture of a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// `out/{task}/{attempt}/{32 hex}.png`
+    pub key: String,
+    pub size: u64,
+    /// Lower-case hex.
+    pub sha256: String,
+    pub width: u32,
+    pub height: u32,
+    pub seed: u32,
+}
+
+/// `POST /callbacks/succeeded`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Succeeded {
+    #[serde(flatten)]
+    pub held: Held,
+    pub outputs: Vec<Output>,
+}
+
+/// `POST /callbacks/failed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    #[serde(flatten)]
+    pub held: Held,
+    /// A stable snake_case code.
+    pub code: String,
+    pub message: String,
+    pub retryable: bool,
+}
+
+/// The `webhook-id` of a callback about a held task.
+pub fn callback_id(held: &Held) -> String {
+    format!("cb_{}_{}_{}", held.task_id, held.attempt, held.seq)
+}
+
+/// Where an attempt's objects live.
+pub fn output_prefix(task: Id, attempt: i64) -> String {
+    format!("out/{task}/{attempt}/")
+}
+
+/// True for `out/{task}/{attempt}/{32 hex}.png`: names a runner may store under this attempt.
+pub fn is_output_key(key: &str, task: Id, attempt: i64) -> bool {
+    key.strip_prefix(&output_prefix(task, attempt))
+        .and_then(|name| name.strip_suffix(".png"))
+        .is_some_and(crate::id::is_token)
+}
+
+/// The header that names the runner on signed callbacks.
+pub const RUNNER_HEADER: &str = "x-runner-id";
+
+/// Binds a runner's derived secrets to its registration: registering again ends the earlier ones.
+pub fn secret_purpose(server: Id, epoch: i64) -> String {
+    format!("callback:{server}:{epoch}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_keys() {
+        let key = format!("out/7/2/{}.png", "0f".repeat(16));
+        assert!(is_output_key(&key, 7, 2));
+        assert!(!is_output_key(&key, 7, 1));
+        assert!(!is_output_key("out/7/2/../../x.png", 7, 2));
+        assert!(!is_output_key(&key.replace(".png", ".PNG"), 7, 2));
+    }
+
+    #[test]
+    fn callbacks_carry_their_lease_flat() {
+        let held = Held { task_id: 1, attempt: 2, lease: "ab".into(), seq: 3 };
+        let failed = Failed { held: held.clone(), code: "oom".into(), message: String::new(), retryable: true };
+        let json = serde_json::to_value(&failed).unwrap();
+        assert_eq!(json["seq"], 3);
+        assert_eq!(callback_id(&held), "cb_1_2_3");
+    }
+}

@@ -1,0 +1,74 @@
+//! What must happen after a commit, written in the same batch: the outbox. A row is removed when it is delivered;
+//! the sweeper delivers what a crash left behind. Delivery is at least once, so every kind is idempotent.
+
+use domain::Error;
+use domain::runner::Hint;
+use ports::{Cx, Stmt};
+
+use crate::batch::failure;
+use crate::list::Scope;
+
+/// How many rows one round delivers.
+const ROUND: i64 = 50;
+
+/// A hint for the runners, once the batch it is in has committed. `task` is an SQL expression for the task's id.
+pub fn hint(scope: Scope, task: &str, delay_ms: i64) -> Stmt {
+    scope.stmt(
+        format!(
+            "INSERT INTO outbox (kind, target, payload, not_before, created_at) \
+             SELECT 'queue', t.type, json_object('task_id', t.id), ?2 + ?3, ?2 FROM tasks t WHERE t.id = {task} AND t.status = 'waiting'"
+        ),
+        [delay_ms.into()],
+    )
+}
+
+/// Deletes a stored object, once the batch has committed. `keys` is an SQL query of keys.
+pub fn delete_blobs(scope: Scope, keys: &str, args: impl IntoIterator<Item = ports::Value>) -> Stmt {
+    scope.stmt(
+        format!(
+            "INSERT INTO outbox (kind, target, payload, not_before, created_at) \
+             SELECT 'delete_blob', k.key, '', ?2, ?2 FROM ({keys}) k"
+        ),
+        args,
+    )
+}
+
+/// Delivers what is due; returns how many rows were delivered. A row that fails is tried again later.
+pub async fn flush(cx: &Cx) -> Result<usize, Error> {
+    let scope = Scope { me: 0, now: cx.now, profile: cx.config.profile };
+    let due = scope.stmt(
+        "UPDATE outbox SET attempts = attempts + 1, not_before = ?2 + 5000 * min(attempts + 1, 60) \
+         WHERE id IN (SELECT id FROM outbox WHERE not_before <= ?2 ORDER BY id LIMIT ?3) \
+         RETURNING id, kind, target, payload",
+        [ROUND.into()],
+    );
+    let rows = cx.ports.sql.run(vec![due]).await.map_err(failure)?;
+    let mut done = Vec::new();
+    for row in rows.first().into_iter().flat_map(|rows| rows.iter()) {
+        let (Some(id), Some(kind), Some(target)) = (row.int("id"), row.text("kind"), row.text("target")) else {
+            continue;
+        };
+        let delivered = match kind {
+            "queue" => {
+                let sent = cx.ports.queue.send(target, row.text("payload").unwrap_or_default()).await;
+                sent.map_err(|e| e.0)
+            }
+            "delete_blob" => cx.ports.blobs.delete(target).await.map_err(|e| format!("{e:?}")),
+            other => Err(format!("unknown kind {other}")),
+        };
+        if delivered.is_ok() {
+            done.push(id);
+        }
+    }
+    if !done.is_empty() {
+        let list = serde_json::json!(done).to_string();
+        let clear = Stmt::new("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?1))", [list.into()]);
+        cx.ports.sql.run(vec![clear]).await.map_err(failure)?;
+    }
+    Ok(done.len())
+}
+
+/// The hint as the queue carries it.
+pub fn hint_body(task_id: i64) -> String {
+    serde_json::to_string(&Hint { task_id }).unwrap_or_default()
+}
