@@ -1,7 +1,7 @@
 //! `cargo xtask build`: all functions in one cargo call, then a bundle per function, two at a time. A release ends with
 //! the table of sizes and fails when one is over the bar.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
@@ -18,7 +18,7 @@ const SIZE_BAR: usize = 250 * 1024;
 pub fn run(workspace: &Workspace, tools: &Tools, functions: &[&Function], release: bool) -> Result<()> {
     let profile = if release { "wasm-release" } else { "wasm-dev" };
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--quiet", "--target", "wasm32-unknown-unknown", "--profile", profile]);
+    cargo.args(["build", "--target", "wasm32-unknown-unknown", "--profile", profile]);
     for function in functions {
         cargo.args(["-p", &function.name]);
     }
@@ -30,7 +30,7 @@ pub fn run(workspace: &Workspace, tools: &Tools, functions: &[&Function], releas
 }
 
 /// Bundles on as many threads as there are cores, at most four: wasm-opt wants half a gigabyte each.
-fn bundle_all(ws: &Workspace, tools: &Tools, functions: &[&Function], built: &PathBuf, release: bool) -> Result<()> {
+fn bundle_all(ws: &Workspace, tools: &Tools, functions: &[&Function], built: &Path, release: bool) -> Result<()> {
     let workers = thread::available_parallelism().map_or(1, usize::from).min(4);
     let queue = Mutex::new(functions.iter());
     let work = || -> Result<()> {

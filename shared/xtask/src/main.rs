@@ -3,7 +3,12 @@
 mod bindings;
 mod build;
 mod bundle;
+mod deploy;
+mod dev;
+mod edge;
 mod manifests;
+mod process;
+mod runner;
 mod setup;
 mod shim;
 mod spin;
@@ -33,6 +38,14 @@ enum Command {
         /// Only these; all when none is named
         functions: Vec<String>,
     },
+    /// Set up, build and run everything here: the edge on workerd and a runner on the CPU
+    Dev(dev::Args),
+    /// Deploy every Worker with wrangler
+    Deploy {
+        /// All but the upload
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write the manifests of Workers and Spin from the functions' metadata
     Manifests {
         /// Only fail when one is stale
@@ -54,7 +67,13 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let workspace = Workspace::load()?;
     match command {
+        Command::Deploy { dry_run } => {
+            let tools = setup::run(&workspace)?;
+            build::run(&workspace, &tools, &workspace.select(&[])?, true)?;
+            deploy::run(&workspace, &tools, dry_run)
+        }
         Command::Manifests { check } => manifests::run(&workspace, check),
+        Command::Dev(args) => dev::run(&workspace, args),
         Command::Build { release, functions } => {
             let tools = setup::run(&workspace)?;
             build::run(&workspace, &tools, &workspace.select(&functions)?, release)

@@ -1,0 +1,122 @@
+// The local edge: every Worker in one workerd process on one port, with D1, KV, R2 and Durable Objects kept under one
+// folder. Started by xtask, which writes one line of JSON (the plan, see edge.rs) to standard input; answers with one
+// line of JSON on standard output, {"ready": url} or {"error": text}. Ends when standard input closes or on SIGTERM.
+// Log lines go to standard error.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+
+const MINUTE = 60_000;
+
+/** What miniflare calls a Worker, from what xtask calls one. */
+function worker(plan, { name, dir, vars, services, d1, kv, r2, durable, crons }) {
+  const objects = Object.entries(durable).map(([binding, { class: className, script }]) => [
+    binding,
+    { className, scriptName: script, useSQLite: true },
+  ]);
+  return {
+    name,
+    compatibilityDate: plan.compatibility_date,
+    modulesRoot: dir,
+    modules: [
+      { type: "ESModule", path: join(dir, "index.js") },
+      { type: "CompiledWasm", path: join(dir, "index.wasm") },
+    ],
+    bindings: { ...vars, ...plan.secrets },
+    serviceBindings: services,
+    d1Databases: d1,
+    kvNamespaces: kv,
+    r2Buckets: r2,
+    durableObjects: Object.fromEntries(objects),
+    cronTriggers: crons,
+  };
+}
+
+/** Applies the migrations not yet applied, each in one batch with its mark in the table wrangler keeps them in. */
+async function migrate(database, dir) {
+  await database
+    .prepare(
+      "CREATE TABLE IF NOT EXISTS d1_migrations(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, " +
+        "applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
+    )
+    .run();
+  const { results } = await database.prepare("SELECT name FROM d1_migrations").all();
+  const done = new Set(results.map(({ name }) => name));
+  const files = readdirSync(dir).filter((file) => file.endsWith(".sql")).sort();
+  for (const file of files.filter((file) => !done.has(file))) {
+    const mark = database.prepare("INSERT INTO d1_migrations(name) VALUES (?)").bind(file);
+    try {
+      await database.batch([database.prepare(readFileSync(join(dir, file), "utf8")), mark]);
+    } catch (cause) {
+      throw new Error(`migration ${file}: ${cause.message}`);
+    }
+  }
+}
+
+/** workerd has no clock of its own for cron triggers: fire each Worker's every minute. */
+function schedule(edge, workers) {
+  for (const { name, crons } of workers.filter(({ crons }) => crons.length > 0)) {
+    setInterval(async () => {
+      try {
+        await (await edge.getWorker(name)).scheduled({ cron: crons[0] });
+      } catch (cause) {
+        console.error(`[${name}] scheduled: ${cause.message}`);
+      }
+    }, MINUTE).unref();
+  }
+}
+
+/** Prints Workers' logs as they come; errors that reached no handler have their stack. */
+function print({ level, message }) {
+  process.stderr.write(`${level === "error" || level === "warn" ? `${level} ` : ""}${message}\n`);
+}
+
+async function start(plan) {
+  // The entry first: miniflare sends what no route claims to the first Worker.
+  const workers = [...plan.workers].sort((a, b) => Number(b.entry) - Number(a.entry));
+  const edge = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: plan.port,
+      cf: false,
+      log: new Log(LogLevel.WARN),
+      logRequests: false,
+      handleStructuredLogs: print,
+      resourcePersistencePath: plan.state,
+      telemetry: { enabled: false },
+      workers: workers.map((each) => worker(plan, each)),
+    }),
+  );
+  const url = await edge.ready;
+  const owner = workers.find(({ d1 }) => Object.keys(d1).length > 0);
+  if (owner) {
+    await migrate(await edge.getD1Database(Object.keys(owner.d1)[0], owner.name), plan.migrations);
+  }
+  schedule(edge, workers);
+  return { edge, url };
+}
+
+const tell = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const lines = createInterface({ input: process.stdin });
+let edge;
+
+async function stop() {
+  await edge?.dispose();
+  process.exit(0);
+}
+
+lines.once("line", async (line) => {
+  try {
+    const started = await start(JSON.parse(line));
+    edge = started.edge;
+    tell({ ready: started.url.origin });
+  } catch (cause) {
+    tell({ error: cause.message });
+    process.exit(1);
+  }
+});
+lines.once("close", stop);
+process.once("SIGTERM", stop);
+process.once("SIGINT", stop);

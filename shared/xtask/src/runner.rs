@@ -1,0 +1,92 @@
+//! The CPU runner beside a local edge: built, given the tiny model, kept running.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::edge::dev_secret;
+use crate::process::{Group, Stop};
+use crate::setup::{quiet, shown};
+use crate::workspace::Workspace;
+
+/// The crate and its binary.
+pub const RUNNER: &str = "gpu-runner";
+
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+const BACKOFF_MOST: Duration = Duration::from_secs(30);
+/// A runner that lived this long was well: the next wait is the first again.
+const WELL: Duration = Duration::from_secs(60);
+
+/// A runner that is started again when it dies. Dropping it stops it.
+pub struct Runner {
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Builds the runner; its binary.
+pub fn build(workspace: &Workspace) -> Result<PathBuf> {
+    shown(Command::new("cargo").args(["build", "-p", RUNNER]).current_dir(&workspace.root))?;
+    Ok(workspace.target.join("debug").join(RUNNER))
+}
+
+impl Runner {
+    /// Starts it against `edge`, drawing with the tiny random model under `state`, made when missing.
+    pub fn start(binary: &Path, edge: &str, state: &Path) -> Result<Self> {
+        let model = state.join("tiny-model");
+        if !model.join("model_index.json").is_file() {
+            quiet(Command::new(binary).arg("tiny-model").arg("--out").arg(&model))?;
+        }
+        let mut command = Command::new(binary);
+        command.args(["serve", "--edge", edge, "--name", "local"]);
+        command.args(["--registration-token", dev_secret("RUNNER_REGISTRATION_TOKEN")]);
+        command.args(["--queue-token", dev_secret("QUEUE_TOKEN")]).arg("--model").arg(model);
+        let stop = Stop::default();
+        let mut running = Group::spawn(&mut command)?;
+        if let Some(status) = ended_at_once(&mut running) {
+            bail!("the runner ended at once: {status}");
+        }
+        let thread = thread::spawn({
+            let stop = stop.clone();
+            move || supervise(command, running, &stop)
+        });
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.stop.set();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A wrong option or a missing file shows within this: better said at the start than by restarts.
+fn ended_at_once(group: &mut Group) -> Option<std::process::ExitStatus> {
+    thread::sleep(Duration::from_millis(200));
+    group.ended()
+}
+
+fn supervise(mut command: Command, first: Group, stop: &Stop) {
+    let mut backoff = BACKOFF_FIRST;
+    let mut running = Some(first);
+    let mut started = Instant::now();
+    while !stop.wait(Duration::from_millis(100)) {
+        let Some(status) = running.as_mut().map_or(Some(None), |group| group.ended().map(Some)) else { continue };
+        if started.elapsed() > WELL {
+            backoff = BACKOFF_FIRST;
+        }
+        let how = status.map_or("does not start".to_owned(), |status| format!("ended ({status})"));
+        eprintln!("[runner] {how}, starting again in {} s", backoff.as_secs());
+        if stop.wait(backoff) {
+            return;
+        }
+        backoff = (backoff * 2).min(BACKOFF_MOST);
+        running = Group::spawn(&mut command).ok();
+        started = Instant::now();
+    }
+}
