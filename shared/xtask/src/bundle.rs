@@ -18,10 +18,11 @@ use crate::workspace::{Function, Workspace};
 /// Raise it when the recipe below changes, so that finished bundles are made again.
 const RECIPE: &str = "1";
 
-/// What rustc's WASM targets emit by default; wasm-opt must accept it and add nothing else.
-const WASM_FEATURES: [&str; 7] = [
+/// What rustc and wasm-bindgen emit by default; wasm-opt must accept it and add nothing else.
+const WASM_FEATURES: [&str; 8] = [
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
+    "--enable-exception-handling", // the tag of the abort handler wasm-bindgen adds
     "--enable-multivalue",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",

@@ -6,12 +6,15 @@ mod bundle;
 mod deploy;
 mod dev;
 mod edge;
+mod lint;
 mod manifests;
+mod openapi;
 mod process;
 mod runner;
 mod setup;
 mod shim;
 mod spin;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -40,6 +43,16 @@ enum Command {
     },
     /// Set up, build and run everything here: the edge on workerd and a runner on the CPU
     Dev(dev::Args),
+    /// Run all tests: native, then end to end on workerd
+    Test(test::Args),
+    /// Check formatting and lints, natively and for WASM
+    Lint,
+    /// Write the OpenAPI documents from the functions' routes
+    Openapi {
+        /// Only fail when the merged one is stale
+        #[arg(long)]
+        check: bool,
+    },
     /// Deploy every Worker with wrangler
     Deploy {
         /// All but the upload
@@ -72,6 +85,9 @@ fn run(command: Command) -> Result<()> {
             build::run(&workspace, &tools, &workspace.select(&[])?, true)?;
             deploy::run(&workspace, &tools, dry_run)
         }
+        Command::Test(args) => test::run(&workspace, &args),
+        Command::Lint => lint::run(&workspace),
+        Command::Openapi { check } => openapi::run(&workspace, check),
         Command::Manifests { check } => manifests::run(&workspace, check),
         Command::Dev(args) => dev::run(&workspace, args),
         Command::Build { release, functions } => {

@@ -32,10 +32,15 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.target.join("debug").join(RUNNER))
 }
 
+/// Where the tiny model of a run with this state is.
+pub fn model(state: &Path) -> PathBuf {
+    state.join("tiny-model")
+}
+
 impl Runner {
     /// Starts it against `edge`, drawing with the tiny random model under `state`, made when missing.
     pub fn start(binary: &Path, edge: &str, state: &Path) -> Result<Self> {
-        let model = state.join("tiny-model");
+        let model = model(state);
         if !model.join("model_index.json").is_file() {
             quiet(Command::new(binary).arg("tiny-model").arg("--out").arg(&model))?;
         }
