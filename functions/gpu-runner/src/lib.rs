@@ -2,10 +2,14 @@
 //!
 //! Owns the numerics, from the prompt to the PNG. Must not know users, points, HTTP or storage: those belong to the edge.
 
-pub mod error;
+pub mod backend;
+mod error;
 pub mod models;
 pub mod nn;
 pub mod noise;
+pub mod pipeline;
+pub mod png;
+pub mod schedulers;
 pub mod tokenizer;
 pub mod weights;
 

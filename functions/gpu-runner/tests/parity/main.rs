@@ -5,4 +5,5 @@
 
 mod modules;
 mod reference;
+mod run;
 mod text;

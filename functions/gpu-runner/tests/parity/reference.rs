@@ -9,6 +9,8 @@ use gpu_runner::models::config::Config;
 pub const LAYOUTS: [&str; 2] = ["sd15", "sd2"];
 /// Of one module.
 pub const MODULE: f32 = 1e-5;
+/// Of a whole run of the sampler.
+pub const RUN: f32 = 1e-4;
 
 pub struct Reference {
     pub dir: PathBuf,

@@ -1,0 +1,141 @@
+//! One job on a loaded model.
+//!
+//! Pictures are drawn one after the other. Kernels may sum in another order when the batch grows, and a picture must
+//! not depend on its neighbours; the two halves of guidance are a batch already.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::Model;
+use super::pixels::to_rgb;
+use super::preview::Colours;
+use crate::backend::{Control, DrawJob, Latents, Picture, Progress, Rgb};
+use crate::noise::Noise;
+use crate::schedulers::Sampler;
+use crate::{Code, DrawError};
+
+/// The prompt's vectors, and how far to go from those of the negative one.
+struct Guidance {
+    /// (1, tokens, width), or (2, tokens, width) with the negative prompt first.
+    text: Tensor,
+    scale: Option<f64>,
+}
+
+impl Model {
+    pub fn draw(
+        &mut self,
+        job: &DrawJob,
+        sampler: Sampler,
+        events: &mut dyn FnMut(Progress) -> Control,
+    ) -> Result<Vec<Picture>, DrawError> {
+        let shape = self.latent_shape(job)?;
+        let pictures = job.params.n as usize;
+        let guidance = self.guidance(job)?;
+        (0..pictures)
+            .map(|picture| {
+                let seed = u64::from(job.params.seed) + picture as u64;
+                let mut noise = Noise::new(seed);
+                let start = match &job.init_latents {
+                    Some(given) => given_noise(given, shape, picture, pictures)?.to_device(&self.device)?,
+                    None => noise.tensor(&shape, DType::F32, &self.device)?,
+                };
+                let mut report =
+                    |step, steps, preview| match events(Progress { picture, pictures, step, steps, preview }) {
+                        Control::Continue => Ok(()),
+                        Control::Cancel => Err(DrawError::new(Code::Canceled, "stopped as asked")),
+                    };
+                let latents = self.denoise(job, sampler, &guidance, start, &mut noise, &mut report)?;
+                let values = latents.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
+                if values.iter().any(|v| !v.is_finite()) {
+                    return Err(DrawError::new(Code::Internal, "the model gave values that are not finite"));
+                }
+                let rgb = to_rgb(&self.vae.decode(&latents)?)?;
+                Ok(Picture { seed, rgb, latents: job.keep_latents.then_some(Latents { shape, values }) })
+            })
+            .collect()
+    }
+
+    fn denoise(
+        &mut self,
+        job: &DrawJob,
+        sampler: Sampler,
+        guidance: &Guidance,
+        start: Tensor,
+        noise: &mut Noise,
+        report: &mut dyn FnMut(usize, usize, Option<Rgb>) -> Result<(), DrawError>,
+    ) -> Result<Tensor, DrawError> {
+        let mut scheduler = sampler.start(&self.schedule, job.params.num_inference_steps as usize)?;
+        let times = scheduler.timesteps().to_vec();
+        let mut x = (start * scheduler.initial_sigma())?;
+        report(0, times.len(), None)?;
+        for (i, &time) in times.iter().enumerate() {
+            let out = self.predict(&scheduler.scale_input(&x, i)?, time, guidance)?;
+            x = scheduler.step(&out, i, &x, noise)?;
+            let step = i + 1;
+            let wanted = job.preview_every != 0 && step.is_multiple_of(job.preview_every) && step < times.len();
+            let preview = if wanted { Some(self.preview(&x)?) } else { None };
+            report(step, times.len(), preview)?;
+        }
+        Ok(x)
+    }
+
+    /// The denoiser's output, guided away from the negative prompt (Ho and Salimans 2022).
+    fn predict(&self, x: &Tensor, time: f64, guidance: &Guidance) -> Result<Tensor, DrawError> {
+        let Some(scale) = guidance.scale else {
+            return Ok(self.unet.forward(x, &Tensor::new(&[time as f32], &self.device)?, &guidance.text)?);
+        };
+        let times = Tensor::new(&[time as f32, time as f32], &self.device)?;
+        let both = self.unet.forward(&Tensor::cat(&[x, x], 0)?, &times, &guidance.text)?;
+        let (negative, positive) = (both.narrow(0, 0, 1)?, both.narrow(0, 1, 1)?);
+        Ok((&negative + ((positive - &negative)? * scale)?)?)
+    }
+
+    fn guidance(&self, job: &DrawJob) -> Result<Guidance, DrawError> {
+        let p = &job.params;
+        // As the reference has it: at 1 the negative prompt has no part in the result and is not computed.
+        let scale = (p.guidance_scale > 1.0).then_some(p.guidance_scale);
+        let prompts = if scale.is_some() { vec![&p.negative_prompt, &p.prompt] } else { vec![&p.prompt] };
+        let encoded = prompts
+            .into_iter()
+            .map(|prompt| {
+                let ids = Tensor::new(self.tokenizer.encode(prompt)?.as_slice(), &self.device)?;
+                Ok(self.text.forward(&ids.unsqueeze(0)?)?)
+            })
+            .collect::<Result<Vec<_>, DrawError>>()?;
+        Ok(Guidance { text: Tensor::cat(&encoded, 0)?, scale })
+    }
+
+    fn latent_shape(&self, job: &DrawJob) -> Result<[usize; 4], DrawError> {
+        let (width, height) = (job.params.width as usize, job.params.height as usize);
+        for (name, side) in [("width", width), ("height", height)] {
+            if side == 0 || !side.is_multiple_of(self.factor) {
+                let message = format!("{name} {side}: this model draws multiples of {}", self.factor);
+                return Err(DrawError::new(Code::RequestInvalid, message));
+            }
+        }
+        Ok([1, self.channels, height / self.factor, width / self.factor])
+    }
+
+    fn preview(&mut self, latents: &Tensor) -> Result<Rgb, DrawError> {
+        let colours = match &self.colours {
+            Some(colours) => colours,
+            None => self.colours.insert(Colours::fit(&self.vae, self.channels, &self.device)?),
+        };
+        to_rgb(&colours.apply(latents)?)
+    }
+}
+
+/// Picture `index` of the noise that came with the job.
+fn given_noise(given: &Latents, shape: [usize; 4], index: usize, pictures: usize) -> Result<Tensor, DrawError> {
+    let expected = [pictures, shape[1], shape[2], shape[3]];
+    let size: usize = shape.iter().product();
+    let values = given.values.get(index * size..(index + 1) * size);
+    match values {
+        Some(values) if given.shape == expected && values.iter().all(|v| v.is_finite()) => {
+            Ok(Tensor::from_slice(values, &shape, &Device::Cpu)?)
+        }
+        _ => {
+            let message = format!("init latents of shape {:?}, wanted are finite ones of {expected:?}", given.shape);
+            Err(DrawError::new(Code::RequestInvalid, message))
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture};
+
+use candle_core::{Device, Tensor};
+use domain::runner::DrawParams;
+use serde::Deserialize;
+
+use crate::reference::{LAYOUTS, RUN, Reference};
+
+#[derive(Deserialize)]
+struct Run {
+    prompts: Vec<String>,
+    negative: Vec<String>,
+    width: u32,
+    height: u32,
+    steps: u32,
+    guidance: f64,
+}
+
+/// Both prompts of the reference's batch, each as a job of its own, from the reference's noise.
+fn draw(reference: &Reference, guided: bool) -> Vec<Picture> {
+    let run: Run = serde_json::from_slice(&std::fs::read(reference.dir.join("run.json")).unwrap()).unwrap();
+    let mut backend = CandleBackend::new(Device::Cpu);
+    let mut drawn = Vec::new();
+    for (i, (prompt, negative)) in run.prompts.iter().zip(&run.negative).enumerate() {
+        let params = DrawParams {
+            prompt: prompt.clone(),
+            negative_prompt: negative.clone(),
+            width: run.width,
+            height: run.height,
+            num_inference_steps: run.steps,
+            guidance_scale: if guided { run.guidance } else { 1.0 },
+            scheduler: "DDIM".into(),
+            seed: 0,
+            n: 1,
+        };
+        let noise = reference.tensor("run/noise").narrow(0, i, 1).unwrap();
+        let mut job = DrawJob::new(reference.dir.clone(), params);
+        job.init_latents = Some(Latents {
+            shape: noise.dims4().map(|(a, b, c, d)| [a, b, c, d]).unwrap(),
+            values: noise.flatten_all().unwrap().to_vec1().unwrap(),
+        });
+        job.keep_latents = true;
+        drawn.extend(backend.draw(&job, &mut |_| Control::Continue).unwrap());
+    }
+    drawn
+}
+
+fn latents(pictures: &[Picture]) -> Tensor {
+    let all: Vec<Tensor> = pictures
+        .iter()
+        .map(|p| {
+            let latents = p.latents.as_ref().unwrap();
+            Tensor::from_slice(&latents.values, &latents.shape, &Device::Cpu).unwrap()
+        })
+        .collect();
+    Tensor::cat(&all, 0).unwrap()
+}
+
+#[test]
+fn twenty_guided_steps_end_the_same() {
+    for layout in LAYOUTS {
+        let reference = Reference::open(layout);
+        let pictures = draw(&reference, true);
+        reference.compare("run/guided", &latents(&pictures), RUN);
+        for (i, picture) in pictures.iter().enumerate() {
+            let expected = ((reference.tensor("run/pictures").get(i).unwrap() * 127.5).unwrap() + 127.5).unwrap();
+            let expected: Vec<f32> = expected
+                .clamp(0f32, 255f32)
+                .unwrap()
+                .permute((1, 2, 0))
+                .unwrap()
+                .flatten_all()
+                .unwrap()
+                .to_vec1()
+                .unwrap();
+            assert_eq!(expected.len(), picture.rgb.bytes.len());
+            let worst =
+                expected.iter().zip(&picture.rgb.bytes).map(|(e, b)| (e - f32::from(*b)).abs()).fold(0.0, f32::max);
+            assert!(worst < 0.51, "{layout}: a byte is {worst} off");
+        }
+    }
+}
+
+#[test]
+fn twenty_unguided_steps_end_the_same() {
+    for layout in LAYOUTS {
+        let reference = Reference::open(layout);
+        reference.compare("run/plain", &latents(&draw(&reference, false)), RUN);
+    }
+}
