@@ -3,6 +3,7 @@
 //! Owns the numerics, from the prompt to the PNG. Must not know users, points, HTTP or storage: those belong to the edge.
 
 pub mod backend;
+pub mod cli;
 mod error;
 pub mod models;
 pub mod nn;
@@ -10,6 +11,7 @@ pub mod noise;
 pub mod pipeline;
 pub mod png;
 pub mod schedulers;
+pub mod tiny;
 pub mod tokenizer;
 pub mod weights;
 

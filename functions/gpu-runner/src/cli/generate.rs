@@ -1,0 +1,128 @@
+//! `gpu-runner generate`: draws without the edge.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use candle_core::Device;
+use clap::Args;
+use domain::runner::DrawParams;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::latents;
+use crate::backend::{Backend, CandleBackend, Control, DrawJob};
+
+/// Draw pictures from a prompt
+#[derive(Args)]
+pub struct Generate {
+    /// Directory of a model in the diffusers layout
+    #[arg(long)]
+    model: PathBuf,
+    #[arg(long)]
+    prompt: String,
+    #[arg(long, default_value = "")]
+    negative_prompt: String,
+    #[arg(long, default_value_t = 512)]
+    width: u32,
+    #[arg(long, default_value_t = 512)]
+    height: u32,
+    #[arg(long, default_value_t = 20)]
+    steps: u32,
+    /// How far to go from the negative prompt; 1 leaves it out
+    #[arg(long, default_value_t = 7.5)]
+    guidance: f64,
+    #[arg(long, default_value = "DDIM")]
+    scheduler: String,
+    /// Of the first picture; the next ones have the next numbers. Random when not given
+    #[arg(long)]
+    seed: Option<u32>,
+    /// Number of pictures
+    #[arg(long, default_value_t = 1)]
+    n: u32,
+    /// Noise to start from: a safetensors file with one tensor `latents` of shape (n, 4, h/8, w/8), unit variance
+    #[arg(long)]
+    init_latents: Option<PathBuf>,
+    /// Where to write the final latents, before the autoencoder, in the same form
+    #[arg(long)]
+    save_latents: Option<PathBuf>,
+    /// PNG file; several pictures become FILE-0.png, FILE-1.png, …
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Generate {
+    pub fn run(self) -> Result<()> {
+        // Before the work, not after it.
+        for path in std::iter::once(&self.out).chain(&self.save_latents) {
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            ensure!(parent.is_dir(), "{} is not a directory", parent.display());
+            ensure!(!path.is_dir(), "{} is a directory", path.display());
+        }
+        let params = DrawParams {
+            prompt: self.prompt,
+            negative_prompt: self.negative_prompt,
+            width: self.width,
+            height: self.height,
+            num_inference_steps: self.steps,
+            guidance_scale: self.guidance,
+            scheduler: self.scheduler,
+            seed: self.seed.unwrap_or_else(random_seed),
+            n: self.n,
+        };
+        let mut job = DrawJob::new(self.model, params);
+        job.keep_latents = self.save_latents.is_some();
+        job.init_latents = self.init_latents.as_deref().map(latents::read).transpose()?;
+
+        // Draws on stderr, and only when that is a terminal.
+        let bar = ProgressBar::new(u64::from(job.params.n) * u64::from(job.params.num_inference_steps));
+        bar.set_style(ProgressStyle::with_template("{msg} [{bar:32}] {pos}/{len} steps, {eta} left")?);
+        bar.set_message("loading");
+        let mut backend = CandleBackend::new(Device::cuda_if_available(0)?);
+        let pictures = backend.draw(&job, &mut |p| {
+            bar.set_message(format!("picture {} of {}", p.picture + 1, p.pictures));
+            bar.set_length((p.pictures * p.steps) as u64);
+            bar.set_position((p.picture * p.steps + p.step) as u64);
+            Control::Continue
+        });
+        bar.finish_and_clear();
+        let pictures = pictures?;
+
+        for (i, picture) in pictures.iter().enumerate() {
+            let path = if pictures.len() == 1 { self.out.clone() } else { numbered(&self.out, i) };
+            std::fs::write(&path, job.png(picture)?).with_context(|| path.display().to_string())?;
+            println!("{} seed {}", path.display(), picture.seed);
+        }
+        match &self.save_latents {
+            Some(path) => latents::write(path, &pictures),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `dir/name.png` → `dir/name-0.png`.
+fn numbered(path: &Path, i: usize) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_os_string();
+    name.push(format!("-{i}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// Only has to differ from run to run; the run says what it was.
+fn random_seed() -> u32 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (now.as_nanos() >> 10) as u32 & i32::MAX as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_pictures_are_numbered() {
+        assert_eq!(numbered(Path::new("a/b.c.png"), 3), Path::new("a/b.c-3.png"));
+        assert_eq!(numbered(Path::new("plain"), 0), Path::new("plain-0"));
+    }
+}

@@ -1,0 +1,38 @@
+//! The command line.
+
+mod generate;
+mod latents;
+mod tiny_model;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Draws pictures with diffusion models in the diffusers directory layout.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Generate(generate::Generate),
+    TinyModel(tiny_model::TinyModel),
+}
+
+/// Parses the arguments, runs the command, says what went wrong.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Generate(command) => command.run(),
+        Command::TinyModel(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
