@@ -9,24 +9,48 @@ use crate::workspace::Function;
 /// Handlers of the default export that `worker`'s macros can give.
 const EVENTS: [&str; 2] = ["fetch", "scheduled"];
 
+/// A panic kills the instance with every call in it. Their promises would stay pending for ever (callers of a Durable
+/// Object would hang), so they are rejected: `worker`'s panic hook tells by setting `criticalError`.
+const CALLS: &str = r#"
+const state = wasm.__worker_init_state();
+const pending = new Set();
+Object.defineProperty(state, "criticalError", {
+  get: () => false,
+  set() {
+    for (const reject of pending) reject(new Error("the function panicked"));
+    pending.clear();
+  },
+});
+async function call(work) {
+  const { promise: killed, reject } = Promise.withResolvers();
+  pending.add(reject);
+  try {
+    return await Promise.race([work(), killed]);
+  } finally {
+    pending.delete(reject);
+  }
+}
+"#;
+
+/// A class whose objects are made again after a panic, by asking the live instance for its number before each call.
 const DURABLE: &str = r#"
 function durable(name) {
   return class extends DurableObject {
     #object;
     #instance;
-    #current() {
+    #call(method, args) {
       const { instanceId } = wasm.__worker_init_state();
       if (this.#instance !== instanceId) {
         this.#object = new wasm[name](this.ctx, this.env);
         this.#instance = instanceId;
       }
-      return this.#object;
+      return call(() => this.#object[method](...args));
     }
-    fetch(request) { return this.#current().fetch(request); }
-    alarm() { return this.#current().alarm(); }
-    webSocketMessage(socket, message) { return this.#current().webSocketMessage(socket, message); }
-    webSocketClose(socket, code, reason, clean) { return this.#current().webSocketClose(socket, code, reason, clean); }
-    webSocketError(socket, error) { return this.#current().webSocketError(socket, error); }
+    fetch(...args) { return this.#call("fetch", args); }
+    alarm(...args) { return this.#call("alarm", args); }
+    webSocketMessage(...args) { return this.#call("webSocketMessage", args); }
+    webSocketClose(...args) { return this.#call("webSocketClose", args); }
+    webSocketError(...args) { return this.#call("webSocketError", args); }
   };
 }
 "#;
@@ -44,6 +68,7 @@ pub fn render(function: &Function, bindings: &str, prefix: bool) -> String {
              console[level] = (...parts) => plain(\"[{name}]\", ...parts);\n}}\n"
         );
     }
+    js.push_str(CALLS);
     if !function.spec.durable_objects.is_empty() {
         js.insert_str(0, "import { DurableObject } from \"cloudflare:workers\";\n");
         js.push_str(DURABLE);
@@ -53,7 +78,7 @@ pub fn render(function: &Function, bindings: &str, prefix: bool) -> String {
     }
     js.push_str("export default {\n");
     for event in EVENTS.iter().filter(|event| bindings.contains(&format!("export function {event}("))) {
-        let _ = writeln!(js, "  {event}: (event, env, ctx) => wasm.{event}(event, env, ctx),");
+        let _ = writeln!(js, "  {event}: (event, env, ctx) => call(() => wasm.{event}(event, env, ctx)),");
     }
     js.push_str("};\n");
     js
