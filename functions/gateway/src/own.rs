@@ -1,6 +1,13 @@
-//! The replies the gateway gives itself: health, the OpenAPI document, and the error envelope for paths nobody owns.
+//! The replies the gateway gives itself: the page, health, the OpenAPI document, and the error envelope for paths that
+//! nobody owns.
+
+use domain::{Lang, Message, messages};
 
 const OPENAPI: &str = include_str!("../openapi.json");
+const PAGE: &str = include_str!("../page.html");
+
+const JSON: &str = "application/json; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
 
 /// A complete reply: status, content type, body.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,41 +18,34 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn json(status: u16, body: impl Into<String>) -> Self {
-        Self { status, kind: "application/json; charset=utf-8", body: body.into() }
+    fn found(kind: &'static str, body: impl Into<String>) -> Self {
+        Self { status: 200, kind, body: body.into() }
     }
 
-    /// The one error envelope. `code` is ours and `message` a constant, so no escaping is needed.
-    fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, format!(r#"{{"error":{{"code":"{code}","message":"{message}","param":null}}}}"#))
+    /// The one error envelope. Codes and texts are of our own catalogue and hold nothing that JSON escapes (tested).
+    fn error(status: u16, message: &Message, lang: Lang) -> Self {
+        let (code, text) = (message.code, message.text(lang));
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"{text}","param":null}}}}"#);
+        Self { status, kind: JSON, body }
     }
 
-    /// A function was reached and gave no reply at all.
-    pub fn unavailable(language: Option<&str>) -> Self {
-        Self::error(503, "unavailable", say(language, "Try again shortly.", "請稍後再試。", "请稍后再试。"))
+    /// A function was called and gave no reply at all.
+    pub fn unavailable(lang: Lang) -> Self {
+        Self::error(503, &messages::UNAVAILABLE, lang)
     }
 }
 
 /// What the gateway itself says to `path`, which no function owns.
-pub fn reply(method: &str, path: &str, language: Option<&str>) -> Reply {
+pub fn reply(method: &str, path: &str, lang: Lang) -> Reply {
     let found = match path {
-        "/healthz" => Reply::json(200, r#"{"status":"ok"}"#),
-        "/api/openapi.json" => Reply::json(200, OPENAPI),
-        _ => return Reply::error(404, "not_found", say(language, "Not found.", "找不到。", "找不到。")),
+        "/" => Reply::found(HTML, PAGE),
+        "/healthz" => Reply::found(JSON, r#"{"status":"ok"}"#),
+        "/api/openapi.json" => Reply::found(JSON, OPENAPI),
+        _ => return Reply::error(404, &messages::ROUTE_NOT_FOUND, lang),
     };
     match method {
         "GET" | "HEAD" => found,
-        _ => Reply::error(405, "method_not_allowed", say(language, "Only GET.", "只接受 GET。", "只接受 GET。")),
-    }
-}
-
-/// The text for the first language of `Accept-Language`; Chinese without a script is Traditional in Taiwan, Hong Kong and Macau.
-fn say(accept: Option<&str>, en: &'static str, hant: &'static str, hans: &'static str) -> &'static str {
-    let first = accept.and_then(|list| list.split([',', ';']).next()).unwrap_or("").trim().to_ascii_lowercase();
-    match first.split('-').collect::<Vec<_>>().as_slice() {
-        ["zh", rest @ ..] if rest.iter().any(|part| matches!(*part, "hant" | "tw" | "hk" | "mo")) => hant,
-        ["zh", ..] => hans,
-        _ => en,
+        _ => Reply::error(405, &messages::METHOD_NOT_ALLOWED, lang),
     }
 }
 
@@ -55,19 +55,27 @@ mod tests {
 
     #[test]
     fn unknown_paths_get_the_envelope_in_the_callers_language() {
-        let en = reply("GET", "/nowhere", None);
-        assert_eq!(en.status, 404);
-        assert_eq!(en.body, r#"{"error":{"code":"not_found","message":"Not found.","param":null}}"#);
-        assert!(reply("POST", "/nowhere", Some("zh-TW,zh;q=0.9")).body.contains("找不到"));
-        assert_eq!(say(Some("zh-Hant-CN"), "e", "t", "s"), "t");
-        assert_eq!(say(Some("zh-CN"), "e", "t", "s"), "s");
-        assert_eq!(say(Some("de, zh"), "e", "t", "s"), "e");
+        let reply = reply("GET", "/nowhere", Lang::Hant);
+        assert_eq!(reply.status, 404);
+        let text = messages::ROUTE_NOT_FOUND.hant;
+        assert_eq!(reply.body, format!(r#"{{"error":{{"code":"route_not_found","message":"{text}","param":null}}}}"#));
+    }
+
+    #[test]
+    fn no_text_breaks_the_envelope() {
+        for message in [&messages::ROUTE_NOT_FOUND, &messages::METHOD_NOT_ALLOWED, &messages::UNAVAILABLE] {
+            for lang in [Lang::En, Lang::Hant, Lang::Hans] {
+                assert!(!message.text(lang).contains(['"', '\\']) && !message.text(lang).contains(char::is_control));
+            }
+        }
     }
 
     #[test]
     fn own_paths_are_read_only() {
-        assert_eq!(reply("GET", "/healthz", None).status, 200);
-        assert_eq!(reply("HEAD", "/api/openapi.json", None).status, 200);
-        assert_eq!(reply("POST", "/healthz", None).status, 405);
+        for path in ["/", "/healthz", "/api/openapi.json"] {
+            assert_eq!(reply("GET", path, Lang::En).status, 200, "{path}");
+            assert_eq!(reply("HEAD", path, Lang::En).status, 200, "{path}");
+            assert_eq!(reply("POST", path, Lang::En).status, 405, "{path}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The Workers side: a binding per function, the table of prefixes in the variable ROUTES (an object: prefix → binding).
 
+use domain::Lang;
 use worker::js_sys::Reflect;
 use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{Headers, Request, Response, ResponseInit};
@@ -11,19 +12,24 @@ use crate::route;
 /// Headers that only our functions set between themselves; from outside they are dropped.
 const INTERNAL: &str = "x-internal-";
 
+/// The page is one file with its script and style in it; it talks to this host alone, pictures may be stored elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' https:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _ctx: Context) -> Result<Response> {
     let url = request.url();
     let path = route::path_of(&url);
-    let language = request.headers().get("accept-language").ok().flatten();
+    let accept = request.headers().get("accept-language").ok().flatten();
+    let lang = Lang::accept(accept.as_deref().unwrap_or_default());
     let Some(binding) = owner(&env, path) else {
-        return answer(own::reply(&request.method(), path, language.as_deref()));
+        return answer(own::reply(&request.method(), path, lang));
     };
     match forward(&env, &binding, request).await {
         Ok(response) => Ok(response),
         Err(cause) => {
             console_error!("{binding}: {cause}");
-            answer(Reply::unavailable(language.as_deref()))
+            answer(Reply::unavailable(lang))
         }
     }
 }
@@ -61,6 +67,9 @@ fn names(headers: &Headers) -> Result<impl Iterator<Item = String>> {
 fn answer(reply: Reply) -> Result<Response> {
     let headers = Headers::new()?;
     headers.set("content-type", reply.kind)?;
+    headers.set("content-security-policy", POLICY)?;
+    headers.set("x-content-type-options", "nosniff")?;
+    headers.set("access-control-allow-origin", "*")?;
     if reply.status == 405 {
         headers.set("allow", "GET, HEAD")?;
     }

@@ -62,6 +62,8 @@ pub enum Dialect {
     Plain,
     Coded,
     Jsend,
+    /// The queue: the envelope of Cloudflare's API.
+    Cloudflare,
 }
 
 /// A capability of the platform that a function is bound to.
