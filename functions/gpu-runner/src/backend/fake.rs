@@ -44,3 +44,44 @@ impl Backend for FakeBackend {
         Ok(drawn)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::runner::DrawParams;
+
+    fn job() -> DrawJob {
+        let params = DrawParams {
+            prompt: "x".into(),
+            negative_prompt: String::new(),
+            width: 64,
+            height: 72,
+            num_inference_steps: 4,
+            guidance_scale: 7.5,
+            scheduler: "DDIM".into(),
+            seed: 1,
+            n: 2,
+        };
+        DrawJob::new("model".into(), params)
+    }
+
+    #[test]
+    fn draws_fails_and_stops_as_told() {
+        let failure = DrawError::new(Code::OutOfMemory, "told so");
+        let mut fake = FakeBackend { failures: [failure.clone()].into(), ..Default::default() };
+        assert_eq!(fake.draw(&job(), &mut |_| Control::Continue), Err(failure));
+
+        let mut steps = Vec::new();
+        let pictures = fake.draw(&job(), &mut |p| {
+            steps.push((p.picture, p.step));
+            Control::Continue
+        });
+        let pictures = pictures.unwrap();
+        assert_eq!(steps.len(), 10);
+        assert_eq!(pictures[1].rgb.bytes.len(), 3 * 64 * 72);
+        assert_ne!(pictures[0].rgb, pictures[1].rgb);
+
+        let stopped = fake.draw(&job(), &mut |_| Control::Cancel).unwrap_err();
+        assert_eq!((stopped.code, fake.jobs.len()), (Code::Canceled, 3));
+    }
+}

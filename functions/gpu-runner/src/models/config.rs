@@ -20,6 +20,8 @@ pub const WIDTH: RangeInclusive<usize> = 1..=65_536;
 pub const COUNT: RangeInclusive<usize> = 1..=1_024;
 
 /// One configuration file: its keys, and what to say when one is wrong.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
 pub struct Config {
     keys: Map<String, Value>,
 }

@@ -5,27 +5,35 @@ use candle_nn::{Conv2d, Conv2dConfig, VarBuilder};
 
 use crate::nn::conv;
 
-/// Convolution with stride 2.
+/// Convolution of 3 × 3 with stride 2.
+///
+/// Pads by hand, and on the far side only as far as the kernel reaches: candle's gradient of a strided convolution needs
+/// the sides to come out even.
 pub struct Downsample {
     conv: Conv2d,
-    /// The autoencoder pads right and below only.
-    one_sided: bool,
+    /// Above and to the left.
+    padding: usize,
 }
 
 impl Downsample {
-    /// `padding` 0 means the one-sided padding of the autoencoder, as in the reference.
+    /// `padding` 0 means right and below only, as in the autoencoder; 1 means all around.
     pub fn load(channels: usize, padding: usize, vb: VarBuilder) -> Result<Self> {
-        let config = Conv2dConfig { padding, stride: 2, ..Default::default() };
-        Ok(Self { conv: candle_nn::conv2d(channels, channels, 3, config, vb.pp("conv"))?, one_sided: padding == 0 })
+        let config = Conv2dConfig { stride: 2, ..Default::default() };
+        Ok(Self { conv: candle_nn::conv2d(channels, channels, 3, config, vb.pp("conv"))?, padding })
     }
 
-    /// (batch, channels, h, w) → half of it, rounded up.
+    /// (batch, channels, h, w) → half of it, rounded up with padding 1 and down with 0.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        if self.one_sided {
-            self.conv.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)
-        } else {
-            self.conv.forward(x)
+        let mut x = x.clone();
+        for dim in [2, 3] {
+            let side = x.dim(dim)?;
+            let Some(room) = (side + self.padding + 1).checked_sub(3) else {
+                candle_core::bail!("a side of {side} is too small to halve")
+            };
+            let reach = 2 * (room / 2) + 3;
+            x = x.pad_with_zeros(dim, self.padding, reach - self.padding - side)?;
         }
+        self.conv.forward(&x)
     }
 }
 

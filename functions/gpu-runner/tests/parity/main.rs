@@ -3,7 +3,9 @@
 //! Both layouts go through every test: sd15 (half precision files, vocab and merges) and sd2 (single precision,
 //! tokenizer.json, v-prediction). Differences are relative to the largest value of the reference.
 
+mod gradients;
 mod modules;
 mod reference;
 mod run;
+mod schedules;
 mod text;

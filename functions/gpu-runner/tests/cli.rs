@@ -1,0 +1,93 @@
+//! The program as people run it.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gpu_runner::tiny::Layout;
+use support::model;
+
+fn runner(args: &[&str], dir: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gpu-runner")).args(args).current_dir(dir).output().unwrap()
+}
+
+fn succeeds(args: &[&str], dir: &Path) -> String {
+    let output = runner(args, dir);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const SMALL: [&str; 6] = ["--width", "64", "--height", "72", "--steps", "3"];
+
+#[test]
+fn a_model_is_made_and_draws() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let dir = dir.path();
+    succeeds(&["tiny-model", "--out", "model", "--layout", "sd2", "--seed", "5"], dir);
+    let draw = ["generate", "--model", "model", "--prompt", "貓 <&>", "--seed", "41", "--n", "2", "--guidance", "4"];
+    let out = succeeds(&[&draw[..], &SMALL, &["--out", "cat.png", "--save-latents", "l.safetensors"]].concat(), dir);
+    assert_eq!(out, "cat-0.png seed 41\ncat-1.png seed 42\n");
+
+    let file = std::fs::File::open(dir.join("cat-1.png")).unwrap();
+    let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((info.width, info.height, pixels.len()), (64, 72, 3 * 64 * 72));
+    assert!(pixels.iter().any(|b| *b != pixels[0]));
+    let text = reader.info().utf8_text.iter().find(|chunk| chunk.keyword == "parameters").unwrap().get_text().unwrap();
+    assert!(text.starts_with("貓 <&>\nSteps: 3, Sampler: DDIM, CFG scale: 4, Seed: 42, Size: 64x72"), "{text}");
+
+    let saved = candle_core::safetensors::load(dir.join("l.safetensors"), &candle_core::Device::Cpu).unwrap();
+    assert_eq!(saved["latents"].dims(), [2, 4, 9, 8]);
+}
+
+#[test]
+fn noise_comes_from_a_file() {
+    let dir = model(Layout::Sd15);
+    let dir = dir.path();
+    let draw = |seed: &str, out: &str| {
+        let args =
+            ["generate", "--model", ".", "--prompt", "fox", "--seed", seed, "--out", out, "--init-latents", "n.st"];
+        runner(&[&args[..], &SMALL].concat(), dir)
+    };
+    let values: Vec<f32> = (0..4 * 9 * 8).map(|i| (i as f32).sin()).collect();
+    let noise = candle_core::Tensor::from_vec(values, (1, 4, 9, 8), &candle_core::Device::Cpu).unwrap();
+    noise.save_safetensors("latents", dir.join("n.st")).unwrap();
+    assert!(draw("1", "a.png").status.success() && draw("2", "b.png").status.success());
+    let pixels = |name: &str| {
+        let file = std::io::BufReader::new(std::fs::File::open(dir.join(name)).unwrap());
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        pixels
+    };
+    assert!(pixels("a.png") == pixels("b.png"), "the seed had a part in it");
+
+    noise.narrow(2, 0, 8).unwrap().save_safetensors("latents", dir.join("n.st")).unwrap();
+    let refused = draw("1", "c.png");
+    assert!(!refused.status.success() && !dir.join("c.png").exists());
+    noise.save_safetensors("other", dir.join("n.st")).unwrap();
+    assert!(String::from_utf8_lossy(&draw("1", "c.png").stderr).contains("latents"));
+}
+
+#[test]
+fn what_goes_wrong_is_said_on_one_line() {
+    let dir = model(Layout::Sd15);
+    let dir = dir.path();
+    let draw = ["generate", "--prompt", "fox", "--out", "x.png"];
+    let cases: [(&[&str], &str); 5] = [
+        (&["--model", "nowhere"], "model_not_found"),
+        (&["--model", ".", "--steps", "0"], "num_inference_steps"),
+        (&["--model", ".", "--scheduler", "NEWTON"], "scheduler"),
+        (&["--model", ".", "--width", "100"], "width"),
+        (&["--model", ".", "--save-latents", "no/such/dir/l"], "not a directory"),
+    ];
+    for (args, expected) in cases {
+        let output = runner(&[&draw[..], args].concat(), dir);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(said.starts_with("error: ") && said.lines().count() == 1 && said.contains(expected), "{said}");
+        assert!(!dir.join("x.png").exists());
+    }
+}

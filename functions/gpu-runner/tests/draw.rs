@@ -1,0 +1,207 @@
+//! What `Backend` promises, on tiny models.
+
+mod support;
+
+use std::path::Path;
+
+use candle_core::Device;
+use domain::runner::DrawParams;
+use gpu_runner::Code;
+use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture, Progress};
+use gpu_runner::tiny::{self, Layout};
+use support::model;
+
+fn job(model: &Path) -> DrawJob {
+    let params = DrawParams {
+        prompt: "a red fox in the snow, 動物 🦊".into(),
+        negative_prompt: "dark".into(),
+        width: 72,
+        height: 64,
+        num_inference_steps: 4,
+        guidance_scale: 7.5,
+        scheduler: "DDIM".into(),
+        seed: 7,
+        n: 1,
+    };
+    DrawJob::new(model.to_path_buf(), params)
+}
+
+fn draw(job: &DrawJob) -> Vec<Picture> {
+    CandleBackend::new(Device::Cpu).draw(job, &mut |_| Control::Continue).unwrap()
+}
+
+fn refusal(job: &DrawJob) -> gpu_runner::DrawError {
+    CandleBackend::new(Device::Cpu).draw(job, &mut |_| Control::Continue).unwrap_err()
+}
+
+/// Bit for bit, latents included.
+#[test]
+fn a_picture_is_the_same_whatever_the_batch() {
+    for layout in [Layout::Sd15, Layout::Sd2] {
+        let dir = model(layout);
+        let mut batch = job(dir.path());
+        batch.keep_latents = true;
+        batch.params.n = 3;
+        let together = draw(&batch);
+        assert_eq!(together.len(), 3);
+        assert_ne!(together[0].rgb, together[1].rgb);
+        for (i, picture) in together.iter().enumerate() {
+            let mut alone = batch.clone();
+            alone.params.n = 1;
+            alone.params.seed += i as u32;
+            assert_eq!(draw(&alone), std::slice::from_ref(picture));
+        }
+    }
+}
+
+#[test]
+fn pictures_have_the_size_asked_for() {
+    let dir = model(Layout::Sd15);
+    let mut job = job(dir.path());
+    (job.params.width, job.params.height) = (136, 64);
+    let picture = &draw(&job)[0];
+    assert_eq!((picture.rgb.width, picture.rgb.height, picture.rgb.bytes.len()), (136, 64, 3 * 136 * 64));
+    assert!(picture.latents.is_none());
+}
+
+#[test]
+fn prompts_and_guidance_have_their_part() {
+    let dir = model(Layout::Sd15);
+    let base = job(dir.path());
+    let with = |change: &dyn Fn(&mut DrawJob)| {
+        let mut job = base.clone();
+        change(&mut job);
+        draw(&job)
+    };
+    let first = draw(&base);
+    assert_ne!(first, with(&|job| job.params.prompt = "a green car".into()));
+    assert_ne!(first, with(&|job| job.params.negative_prompt = "rain".into()));
+    assert_ne!(first, with(&|job| job.params.guidance_scale = 3.0));
+    let unguided = with(&|job| job.params.guidance_scale = 1.0);
+    let other_negative = with(&|job| {
+        job.params.guidance_scale = 1.0;
+        job.params.negative_prompt = "rain".into();
+    });
+    assert_eq!(unguided, other_negative);
+}
+
+#[test]
+fn given_noise_replaces_the_seeds() {
+    let dir = model(Layout::Sd15);
+    let mut batch = job(dir.path());
+    batch.params.n = 2;
+    let shape = [2, 4, 8, 9];
+    let values: Vec<f32> = (0..2 * 4 * 8 * 9).map(|i| (i as f32 * 0.7).sin() * 1.4).collect();
+    batch.init_latents = Some(Latents { shape, values: values.clone() });
+    let first = draw(&batch);
+    batch.params.seed = 1234;
+    let second = draw(&batch);
+    assert_eq!(first[1].rgb, second[1].rgb);
+    assert_ne!(first[0].rgb, first[1].rgb);
+
+    for (shape, values) in [
+        ([1, 4, 8, 9], values[..288].to_vec()),
+        ([2, 4, 9, 8], values.clone()),
+        (shape, values[1..].to_vec()),
+        (shape, vec![f32::NAN; values.len()]),
+        ([usize::MAX, 4, 8, 9], values.clone()),
+    ] {
+        batch.init_latents = Some(Latents { shape, values });
+        assert_eq!(refusal(&batch).code, Code::RequestInvalid);
+    }
+}
+
+#[test]
+fn progress_counts_every_step_and_carries_previews() {
+    let dir = model(Layout::Sd2);
+    let mut batch = job(dir.path());
+    batch.params.n = 2;
+    batch.preview_every = 2;
+    let mut seen: Vec<Progress> = Vec::new();
+    CandleBackend::new(Device::Cpu)
+        .draw(&batch, &mut |p| {
+            seen.push(p);
+            Control::Continue
+        })
+        .unwrap();
+    let order: Vec<_> = seen.iter().map(|p| (p.picture, p.step, p.preview.is_some())).collect();
+    let each = |i| [(i, 0, false), (i, 1, false), (i, 2, true), (i, 3, false), (i, 4, false)];
+    assert_eq!(order, [each(0), each(1)].concat());
+    assert!(seen.windows(2).all(|w| w[0].fraction() <= w[1].fraction()));
+    assert_eq!(seen.last().unwrap().fraction(), 1.0);
+    let preview = seen[2].preview.as_ref().unwrap();
+    assert_eq!((preview.width, preview.height, preview.bytes.len()), (9, 8, 3 * 72));
+    assert!(preview.bytes.iter().any(|b| *b != preview.bytes[0]), "a preview of one colour");
+    assert_ne!(seen[2].preview, seen[7].preview);
+}
+
+#[test]
+fn cancelling_stops_within_one_step() {
+    let dir = model(Layout::Sd15);
+    let mut long = job(dir.path());
+    long.params.num_inference_steps = 500;
+    let mut calls = 0;
+    let error = CandleBackend::new(Device::Cpu)
+        .draw(&long, &mut |p| {
+            calls += 1;
+            if p.step == 3 { Control::Cancel } else { Control::Continue }
+        })
+        .unwrap_err();
+    assert_eq!((error.code, calls), (Code::Canceled, 4));
+    assert!(!error.retryable());
+}
+
+#[test]
+fn a_model_is_loaded_once() {
+    let dir = model(Layout::Sd15);
+    let job = job(dir.path());
+    let mut backend = CandleBackend::new(Device::Cpu);
+    let first = backend.draw(&job, &mut |_| Control::Continue).unwrap();
+    drop(dir);
+    assert_eq!(backend.draw(&job, &mut |_| Control::Continue).unwrap(), first);
+    let mut other = job.clone();
+    other.model.push("elsewhere");
+    let error = backend.draw(&other, &mut |_| Control::Continue).unwrap_err();
+    assert_eq!(error.code, Code::ModelNotFound);
+    assert!(error.retryable());
+}
+
+#[test]
+fn what_is_out_of_range_is_refused_by_name() {
+    let dir = model(Layout::Sd15);
+    type Change = fn(&mut DrawJob);
+    let cases: [(&str, Change); 11] = [
+        ("width", |j| j.params.width = 0),
+        ("width", |j| j.params.width = 68),
+        ("height", |j| j.params.height = 4096),
+        ("num_inference_steps", |j| j.params.num_inference_steps = 0),
+        ("num_inference_steps", |j| j.params.num_inference_steps = 501),
+        ("guidance_scale", |j| j.params.guidance_scale = 0.5),
+        ("guidance_scale", |j| j.params.guidance_scale = f64::NAN),
+        ("seed", |j| j.params.seed = 1 << 31),
+        ("n must", |j| j.params.n = 9),
+        ("prompt", |j| j.params.prompt = "x".repeat(5000)),
+        ("scheduler", |j| j.params.scheduler = "KLMS2".into()),
+    ];
+    for (name, change) in cases {
+        let mut job = job(dir.path());
+        change(&mut job);
+        let error = refusal(&job);
+        assert_eq!(error.code, Code::RequestInvalid, "{name}");
+        assert!(error.message.contains(name), "{name}: {error}");
+        assert!(!error.retryable());
+    }
+}
+
+#[test]
+fn tiny_models_are_reproducible_and_small() {
+    let read = |seed| {
+        let dir = tempfile::TempDir::new().unwrap();
+        tiny::write(dir.path(), Layout::Sd15, seed).unwrap();
+        std::fs::read(dir.path().join("unet/diffusion_pytorch_model.safetensors")).unwrap()
+    };
+    let first = read(3);
+    assert!(first.len() < 4 << 20);
+    assert!(first == read(3), "the same seed, other bytes");
+    assert!(first != read(4), "another seed, the same bytes");
+}
