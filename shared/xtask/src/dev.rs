@@ -1,18 +1,21 @@
 //! `cargo xtask dev`: from a clone to a running platform, until Ctrl-C.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{self, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use crate::edge::{Edge, Options, dev_secret};
+use crate::edge::{self, Edge, Options, dev_secret};
 use crate::process::Stop;
 use crate::runner::{self, Runner};
 use crate::workspace::Workspace;
 use crate::{build, setup};
+
+/// Where under the state folder the edge keeps its data.
+const DATA: &str = "edge";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,17 +37,12 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let whole = workspace.has("sessions"); // until that function lands
     let binary = if whole { Some(runner::build(workspace)?) } else { None };
 
-    let state = args.state.unwrap_or_else(|| workspace.path(".dev"));
-    if args.fresh && state.exists() {
-        // Only what a dev run made: a wrong --state must not cost anyone a folder.
-        ensure!(state.join(MARK).is_file(), "{} was not made by dev: remove it yourself", state.display());
-        fs::remove_dir_all(&state)?;
-    }
-    fs::create_dir_all(&state)?;
-    fs::write(state.join(MARK), "")?;
+    edge::check_port(args.port)?;
+    let state = path::absolute(args.state.unwrap_or_else(|| workspace.path(".dev")))?;
+    let _held = hold(&state, args.fresh)?;
 
     let stop = Stop::on_signals()?;
-    let options = Options { port: args.port, state: state.join("edge"), release: false, vars: BTreeMap::new() };
+    let options = Options { port: args.port, state: state.join(DATA), release: false, vars: BTreeMap::new() };
     let mut edge = Edge::start(workspace, &tools, &options, &stop)?;
     if whole {
         log_in(&edge.url)?;
@@ -63,8 +61,23 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     Ok(())
 }
 
-/// Marks a folder as one that `--fresh` may remove.
+/// Marks a folder as one that holds the data of a dev run, and is locked during it.
 const MARK: &str = ".easel-dev";
+
+/// Takes the state folder for this run; with `fresh` the data of earlier ones is removed, though never from a folder
+/// that dev did not make: a wrong --state must not cost anyone their files.
+fn hold(state: &Path, fresh: bool) -> Result<File> {
+    let mark = state.join(MARK);
+    let data = state.join(DATA);
+    ensure!(!data.exists() || mark.is_file(), "{} was not made by dev: pass another --state", state.display());
+    fs::create_dir_all(state)?;
+    let lock = File::create(mark)?;
+    ensure!(lock.try_lock().is_ok(), "{} is in use by another dev: stop it or pass another --state", state.display());
+    if fresh && data.exists() {
+        fs::remove_dir_all(&data)?;
+    }
+    Ok(lock)
+}
 
 /// Logs the admin in once: on an empty database this makes them.
 pub fn log_in(url: &str) -> Result<()> {
@@ -79,9 +92,9 @@ pub fn log_in(url: &str) -> Result<()> {
 
 /// Commands that draw a picture, to be pasted into a shell.
 fn example(url: &str) -> String {
-    let login = json!({"email": dev_secret("ADMIN_EMAIL"), "password": dev_secret("ADMIN_PASSWORD")});
-    let task = json!({"type": "inference", "prompt": "a lighthouse at dusk", "width": 64, "height": 64,
-        "num_inference_steps": 20, "guidance_scale": 7.5, "scheduler": "DDIM", "seed": 7});
+    let (email, password) = (dev_secret("ADMIN_EMAIL"), dev_secret("ADMIN_PASSWORD"));
+    let login = format!(r#"{{"email":"{email}","password":"{password}"}}"#);
+    let task = r#"{"type":"inference","prompt":"a lighthouse at dusk","width":64,"height":64,"num_inference_steps":20,"seed":7}"#;
     format!(
         r#"
   # Draw a picture:
@@ -90,4 +103,27 @@ fn example(url: &str) -> String {
   until curl -s {url}/api/tasks/$TASK -H "authorization: Bearer $TOKEN" | tee /dev/stderr | grep -qE '"status":"(success|error)"'; do sleep 1; echo; done
 "#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_folder_has_one_holder_and_keeps_strangers_files() {
+        let state = std::env::temp_dir().join(format!("easel-dev-{}", std::process::id()));
+        fs::create_dir_all(state.join(DATA)).expect("a folder");
+        fs::write(state.join(DATA).join("mine"), "x").expect("a file");
+        assert!(hold(&state, true).is_err(), "someone else's folder");
+        assert!(state.join(DATA).join("mine").is_file());
+
+        fs::write(state.join(MARK), "").expect("a mark");
+        let held = hold(&state, false).expect("free");
+        assert!(hold(&state, true).is_err(), "held twice");
+        assert!(state.join(DATA).join("mine").is_file());
+        drop(held);
+        let _held = hold(&state, true).expect("free again");
+        assert!(!state.join(DATA).exists());
+        fs::remove_dir_all(&state).expect("removed");
+    }
 }

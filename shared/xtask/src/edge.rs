@@ -82,11 +82,7 @@ enum Answer {
 impl Edge {
     /// Starts it and returns when it answers.
     pub fn start(workspace: &Workspace, tools: &Tools, options: &Options, stop: &Stop) -> Result<Self> {
-        let port = options.port;
-        ensure!(
-            port == 0 || TcpListener::bind(("127.0.0.1", port)).is_ok(),
-            "port {port} is taken: stop what listens there or pass another --port"
-        );
+        check_port(options.port)?;
         fs::create_dir_all(&options.state)?;
         let mut launcher = tools.node(workspace.path("shared/xtask/edge.mjs"));
         launcher.current_dir(&workspace.root).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -102,6 +98,13 @@ impl Edge {
     pub fn runs(&mut self) -> bool {
         self.group.ended().is_none()
     }
+}
+
+/// Fails when something listens on `port` already; 0 is always free.
+pub fn check_port(port: u16) -> Result<()> {
+    let free = port == 0 || TcpListener::bind(("127.0.0.1", port)).is_ok();
+    ensure!(free, "port {port} is taken: stop what listens there or pass another --port");
+    Ok(())
 }
 
 fn plan<'a>(workspace: &Workspace, options: &'a Options) -> Result<Plan<'a>> {
