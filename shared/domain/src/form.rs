@@ -32,6 +32,10 @@ pub enum Rule {
         min: usize,
         max: usize,
     },
+    /// One line without commas: a name that can stand in a filter.
+    Word {
+        max: usize,
+    },
     Email,
     /// Like `Text`, but never trimmed, logged or documented with an example.
     Secret {
@@ -193,6 +197,11 @@ impl Rule {
                 let clean = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t' && c != '\r');
                 (fits && clean).then(|| json!(text))
             }
+            Rule::Word { max } => {
+                let text = value.as_str()?.trim();
+                let fits = (1..=*max).contains(&text.chars().count());
+                (fits && !text.chars().any(|c| c.is_control() || matches!(c, ',' | '，'))).then(|| json!(text))
+            }
             Rule::Secret { min, max } => {
                 let text = value.as_str()?;
                 (*min..=*max).contains(&text.chars().count()).then(|| json!(text))
@@ -242,6 +251,11 @@ impl Rule {
                 format!("text of {min} to {max} characters"),
                 format!(" {min} 到 {max} 個字元的文字"),
                 format!(" {min} 到 {max} 个字符的文字"),
+            ),
+            Rule::Word { max } => phrase(
+                format!("1 to {max} characters without a comma"),
+                format!(" 1 到 {max} 個字元，不含逗號"),
+                format!(" 1 到 {max} 个字符，不含逗号"),
             ),
             Rule::Email => phrase("an e-mail address".into(), "電子郵件地址".into(), "电子邮件地址".into()),
             Rule::Int { min, max, step: 1 } => phrase(
@@ -293,6 +307,7 @@ impl Rule {
             Rule::Secret { min, max } => {
                 json!({"type": "string", "format": "password", "minLength": min, "maxLength": max})
             }
+            Rule::Word { max } => json!({"type": "string", "minLength": 1, "maxLength": max, "pattern": "^[^,，]*$"}),
             Rule::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
             Rule::Int { min, max, step: 1 } => json!({"type": "integer", "minimum": min, "maximum": max}),
             Rule::Int { min, max, step } => {

@@ -1,6 +1,6 @@
 //! The two revisions of the drawing API: `v1` (snake_case, numeric ids) and `v0` (camelCase, string ids for some).
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Profile {
     V0,
     #[default]

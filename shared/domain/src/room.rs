@@ -60,6 +60,17 @@ impl Event {
     }
 }
 
+/// How a watcher joins, as the edge tells the room's host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    pub profile: Profile,
+    pub since: Option<i64>,
+    /// Server-sent events instead of a WebSocket.
+    pub event_stream: bool,
+    /// Who they are and what they see first, or the close code they are refused with.
+    pub admit: Result<(Audience, Event), u16>,
+}
+
 #[derive(Default)]
 pub struct Room {
     events: VecDeque<Event>,

@@ -29,7 +29,7 @@ pub async fn sql(sql: &dyn Sql) -> Check {
     let rows = run(vec![
         stmt("INSERT INTO conformance VALUES (1, ?1, ?2, ?3)", vec!["貓'\"\\".into(), big.into(), 0.5.into()]),
         stmt("INSERT INTO conformance (name) VALUES (?1) RETURNING id", vec![Value::Null]),
-        stmt("SELECT name, n, x, NULL AS nothing FROM conformance WHERE id = ?1", vec![1.into()]),
+        stmt("SELECT name, n, x, NULL AS nil FROM conformance WHERE id = ?1", vec![1.into()]),
         stmt("SELECT json_group_array(json_object('n', n, 'name', name)) AS j FROM conformance", vec![]),
     ])
     .await?;
@@ -37,7 +37,7 @@ pub async fn sql(sql: &dyn Sql) -> Check {
     expect(row.text("name") == Some("貓'\"\\"), "text does not survive the trip")?;
     expect(row.int("n") == Some(big), "2^53-1 does not survive the trip")?;
     expect(row.get("x") == Some(&Value::Real(0.5)), "a real number does not survive the trip")?;
-    expect(row.get("nothing") == Some(&Value::Null), "NULL does not survive the trip")?;
+    expect(row.get("nil") == Some(&Value::Null), "NULL does not survive the trip")?;
     expect(rows[1].first().and_then(|r| r.int("id")) == Some(2), "RETURNING does not return")?;
     let json = format!(r#"[{{"n":{big},"name":"貓'\"\\"}},{{"n":null,"name":null}}]"#);
     expect(rows[3].first().and_then(|r| r.text("j")) == Some(&json), "JSON is not built as SQLite builds it")?;

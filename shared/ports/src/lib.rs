@@ -13,7 +13,7 @@ mod sql;
 
 pub use blobs::{Blob, BlobBody, BlobError, BlobInfo, BlobStream, Blobs, Part, Range};
 pub use context::{Background, Config, Cx, Entropy, Ports};
-pub use hub::{Hub, HubError, Upgraded, Watch, WatchKind};
+pub use hub::{Hub, HubError, Upgraded};
 pub use kv::{Kv, KvError};
 pub use queue::{Queue, QueueError};
 pub use sql::{Row, Rows, Sql, SqlError, Stmt, Value};

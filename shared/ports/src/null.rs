@@ -2,11 +2,11 @@
 //! what is missing.
 
 use async_trait::async_trait;
-use domain::room::Event;
+use domain::room::{Event, Join};
 
 use crate::{
     Blob, BlobBody, BlobError, BlobInfo, Blobs, Hub, HubError, Kv, KvError, Part, Queue, QueueError, Range, Rows, Sql,
-    SqlError, Stmt, Upgraded, Watch,
+    SqlError, Stmt, Upgraded,
 };
 
 /// The capability of this name is not bound.
@@ -78,7 +78,7 @@ impl Hub for Unbound {
     async fn publish(&self, _: &str, _: &Event) -> Result<(), HubError> {
         Err(HubError(self.why()))
     }
-    async fn watch(&self, _: Watch) -> Result<Upgraded, HubError> {
+    async fn watch(&self, _: &str, _: &Join) -> Result<Upgraded, HubError> {
         Err(HubError(self.why()))
     }
     async fn wake(&self) -> Result<(), HubError> {

@@ -8,8 +8,11 @@ pub mod limits;
 pub mod list;
 pub mod outbox;
 pub mod query;
+pub mod queue;
 pub mod sessions;
 pub mod spec;
+pub mod tickets;
+pub mod watch;
 
 pub use batch::{Batch, Outcome, failure};
 pub use list::{Page, Scope};

@@ -18,6 +18,12 @@ pub struct Spec {
     pub visible: &'static str,
     /// Which of them the caller may change.
     pub writable: &'static str,
+    /// The user id of a row's owner, for what watchers are told.
+    pub owner: &'static str,
+    /// Grows with every change of a row.
+    pub seq: &'static str,
+    /// The row will never change again.
+    pub end: &'static str,
     pub filters: &'static [Filter],
     pub search: Search,
     /// The first is the default.

@@ -1,0 +1,25 @@
+//! The one macro: turns a function's `routes` into what its platform calls.
+
+/// `entry!(routes)`: exports the function `routes() -> web::App` as this target's entry point. Natively there is none:
+/// tests call `routes` themselves.
+#[macro_export]
+macro_rules! entry {
+    ($routes:path) => {
+        #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+        mod entry {
+            use std::sync::OnceLock;
+
+            static APP: OnceLock<$crate::web::App> = OnceLock::new();
+
+            #[worker::event(fetch)]
+            async fn fetch(
+                request: worker::Request,
+                env: worker::Env,
+                context: worker::Context,
+            ) -> worker::Result<worker::Response> {
+                let app = APP.get_or_init(|| $routes());
+                $crate::worker::serve(app, request, env, context).await
+            }
+        }
+    };
+}

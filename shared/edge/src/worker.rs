@@ -1,0 +1,84 @@
+//! Cloudflare Workers: bindings to ports, requests to `web`. Everything here lives on one thread; `SendWrapper` and
+//! `into_send` say so to the compiler, and nowhere else is that said.
+
+mod blobs;
+mod d1;
+mod hub;
+mod kv;
+mod log;
+mod request;
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use domain::Millis;
+use futures_util::future::BoxFuture;
+use ports::null::Unbound;
+use ports::{Background, Config, Cx, Entropy, Ports, Sql};
+use worker::send::SendWrapper;
+use worker::{Context, Env, Request, Response};
+
+pub use hub::JOIN_HEADER;
+
+/// Answers one request with a function's app.
+pub async fn serve(app: &web::App, request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    let cx = context_of(&env, Arc::new(WaitUntil(SendWrapper::new(context))));
+    let request = request::inward(request)?;
+    let response = app.handle(cx, request).await;
+    request::outward(response).await
+}
+
+/// The context of a request or an alarm: whatever is bound is used, what is not answers by name.
+pub fn context_of(env: &Env, background: Arc<dyn Background>) -> Cx {
+    log::install();
+    let sql: Arc<dyn Sql> = match d1::D1::bound(env) {
+        Some(d1) => Arc::new(d1),
+        None => Arc::new(Unbound("D1 database DB")),
+    };
+    let ports = Ports {
+        kv: env
+            .kv("KV")
+            .map_or_else(|_| Arc::new(Unbound("KV namespace KV")) as _, |kv| Arc::new(kv::KvAdapter::new(kv)) as _),
+        blobs: env
+            .bucket("BLOBS")
+            .map_or_else(|_| Arc::new(Unbound("R2 bucket BLOBS")) as _, |b| Arc::new(blobs::R2::new(b)) as _),
+        queue: Arc::new(store::queue::Embedded(sql.clone())),
+        hub: hub::DurableHub::bound(env)
+            .map_or_else(|| Arc::new(Unbound("Durable Object HUB")) as _, |hub| Arc::new(hub) as _),
+        sql,
+    };
+    // The settings cannot change while an isolate lives.
+    static CONFIG: OnceLock<Arc<Config>> = OnceLock::new();
+    let config = CONFIG.get_or_init(|| Arc::new(Config::read(|name| env.var(name).ok().map(|v| v.to_string()))));
+    Cx { ports, now: Millis(js_sys::Date::now() as i64), ids: Arc::new(Random), background, config: config.clone() }
+}
+
+struct Random;
+
+impl Entropy for Random {
+    fn fill(&self, bytes: &mut [u8]) {
+        if let Err(error) = getrandom::fill(bytes) {
+            // Going on with predictable tokens would be worse than ending this isolate.
+            ::log::error!("The platform gives no random numbers: {error}");
+            worker::wasm_bindgen::throw_str("no random numbers");
+        }
+    }
+}
+
+struct WaitUntil(SendWrapper<Context>);
+
+#[async_trait]
+impl Background for WaitUntil {
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        self.0.wait_until(work);
+    }
+}
+
+/// The JavaScript error's own words.
+fn words(error: &wasm_bindgen::JsValue) -> String {
+    use wasm_bindgen::JsCast;
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => error.as_string().unwrap_or_else(|| format!("{error:?}")),
+    }
+}

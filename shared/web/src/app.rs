@@ -1,0 +1,181 @@
+//! `Routes` collects a function's handlers and what they are documented as; `App` answers requests with them.
+
+use axum::Router;
+use axum::body::Body;
+use axum::handler::Handler;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use domain::form::Form;
+use domain::messages::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND};
+use http::{Method, Request, Uri};
+use ports::Cx;
+use store::Spec;
+use tower::ServiceExt;
+
+use crate::context::Ctx;
+use crate::cors;
+use crate::dialect::Dialect;
+use crate::reply::{Carried, Failure};
+
+/// The documentation is only ever asked for natively; in WASM the compiler drops it.
+const DOCUMENTED: bool = cfg!(not(target_arch = "wasm32"));
+
+/// One operation: where it is and what it takes and gives.
+#[derive(Clone, Copy)]
+pub struct Op {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub summary: &'static str,
+    pub body: Option<&'static Form>,
+    pub replies: Replies,
+    /// Needs a credential.
+    pub secured: bool,
+    /// Takes `Idempotency-Key`.
+    pub idempotent: bool,
+}
+
+/// What an operation answers with when all is well.
+#[derive(Clone, Copy)]
+pub enum Replies {
+    Page(&'static Spec),
+    Item(&'static Spec),
+    Created(&'static Spec),
+    /// An object described in words.
+    Object(u16, &'static str),
+    Nothing,
+    /// Bytes of this media type.
+    Bytes(&'static str),
+}
+
+impl Op {
+    const fn new(method: &'static str, path: &'static str, summary: &'static str, replies: Replies) -> Op {
+        Op { method, path, summary, body: None, replies, secured: false, idempotent: false }
+    }
+
+    pub const fn list(path: &'static str, spec: &'static Spec, summary: &'static str) -> Op {
+        Op::new("GET", path, summary, Replies::Page(spec))
+    }
+
+    pub const fn read(path: &'static str, spec: &'static Spec, summary: &'static str) -> Op {
+        Op::new("GET", path, summary, Replies::Item(spec))
+    }
+
+    /// Signed in, with `Idempotency-Key`.
+    pub const fn create(path: &'static str, spec: &'static Spec, form: &'static Form, summary: &'static str) -> Op {
+        let op = Op::new("POST", path, summary, Replies::Created(spec));
+        Op { body: Some(form), secured: true, idempotent: true, ..op }
+    }
+
+    pub const fn update(path: &'static str, spec: &'static Spec, form: &'static Form, summary: &'static str) -> Op {
+        Op { body: Some(form), secured: true, ..Op::new("PATCH", path, summary, Replies::Item(spec)) }
+    }
+
+    pub const fn delete(path: &'static str, summary: &'static str) -> Op {
+        Op { secured: true, ..Op::new("DELETE", path, summary, Replies::Nothing) }
+    }
+
+    /// Anything else.
+    pub const fn other(method: &'static str, path: &'static str, summary: &'static str, replies: Replies) -> Op {
+        Op::new(method, path, summary, replies)
+    }
+
+    pub const fn takes(mut self, form: &'static Form) -> Op {
+        self.body = Some(form);
+        self
+    }
+
+    pub const fn secured(mut self) -> Op {
+        self.secured = true;
+        self
+    }
+
+    pub const fn open(mut self) -> Op {
+        self.secured = false;
+        self
+    }
+}
+
+pub struct Routes {
+    name: &'static str,
+    dialect: Dialect,
+    router: Router,
+    ops: Vec<Op>,
+}
+
+impl Routes {
+    pub fn new(name: &'static str, dialect: Dialect) -> Routes {
+        Routes { name, dialect, router: Router::new(), ops: Vec::new() }
+    }
+
+    pub fn on<H: Handler<T, ()>, T: 'static>(mut self, op: Op, handler: H) -> Routes {
+        let method = match op.method {
+            "GET" => MethodFilter::GET,
+            "PUT" => MethodFilter::PUT,
+            "PATCH" => MethodFilter::PATCH,
+            "DELETE" => MethodFilter::DELETE,
+            _ => MethodFilter::POST,
+        };
+        self.router = self.router.route(op.path, on(method, handler));
+        if DOCUMENTED {
+            self.ops.push(op);
+        }
+        self
+    }
+
+    pub fn build(self) -> App {
+        let router = self
+            .router
+            .fallback(|| async { Failure(ROUTE_NOT_FOUND.error()) })
+            .method_not_allowed_fallback(|| async { Failure(METHOD_NOT_ALLOWED.error()) });
+        App { name: self.name, dialect: self.dialect, router, ops: self.ops }
+    }
+}
+
+pub struct App {
+    pub name: &'static str,
+    pub ops: Vec<Op>,
+    dialect: Dialect,
+    router: Router,
+}
+
+impl App {
+    /// Answers one request. Never fails: what goes wrong is an error in the function's dialect.
+    pub async fn handle(&self, cx: Cx, mut request: Request<Body>) -> Response {
+        if let Some(mut response) = cors::preflight(&request) {
+            cors::allow(response.headers_mut());
+            return response;
+        }
+        trim_slash(&mut request);
+        let ctx = Ctx::new(cx, &request);
+        let (style, head) = (ctx.style, request.method() == Method::HEAD);
+        request.extensions_mut().insert(ctx);
+        let response = match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let allow = response.headers().get(http::header::ALLOW).cloned();
+        let mut response = self.dialect.render(Carried::unpack(response), style);
+        if let Some(allow) = allow {
+            response.headers_mut().insert(http::header::ALLOW, allow);
+        }
+        cors::allow(response.headers_mut());
+        if head {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+}
+
+/// A trailing slash is optional everywhere.
+fn trim_slash(request: &mut Request<Body>) {
+    let path = request.uri().path();
+    if path.len() < 2 || !path.ends_with('/') {
+        return;
+    }
+    let trimmed = path.trim_end_matches('/');
+    let rest = request.uri().query().map(|q| format!("?{q}")).unwrap_or_default();
+    let short = format!("{}{rest}", if trimmed.is_empty() { "/" } else { trimmed });
+    if let Ok(uri) = short.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+}

@@ -1,0 +1,186 @@
+//! `Ctx`, the one extractor every handler takes: the request's context and who is asking.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use domain::messages::{INTERNAL, INVALID_IDEMPOTENCY_KEY, INVALID_TOKEN, NOT_FOUND, UNAUTHENTICATED};
+use domain::{Error, Id, Lang, Profile};
+use http::request::Parts;
+use http::{HeaderMap, header};
+use ports::Cx;
+use store::{Batch, Scope};
+
+use crate::auth;
+use crate::dialect::Style;
+use crate::reply::Failure;
+
+/// A signed-in user, as far as the signature of their token tells; the session guard in the batch confirms it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: Id,
+    pub session_id: String,
+}
+
+pub type Caller = Option<User>;
+
+#[derive(Clone)]
+pub struct Ctx {
+    pub cx: Cx,
+    pub style: Style,
+    pub parts: Arc<RequestHead>,
+}
+
+/// The head of the request.
+pub struct RequestHead {
+    pub method: http::Method,
+    pub path: String,
+    /// Without the `?`.
+    pub query: String,
+    pub headers: HeaderMap,
+}
+
+impl Ctx {
+    pub(crate) fn new(cx: Cx, request: &http::Request<axum::body::Body>) -> Ctx {
+        let headers = request.headers().clone();
+        let query = request.uri().query().unwrap_or_default().to_string();
+        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let asked = form_urlencoded::parse(query.as_bytes()).find(|(k, _)| k == "profile").map(|(_, v)| v.into_owned());
+        let profile = Profile::parse(text("x-api-profile")).or_else(|| Profile::parse(&asked.unwrap_or_default()));
+        let style = Style {
+            profile: profile.unwrap_or(cx.config.profile),
+            lang: Lang::accept(text(header::ACCEPT_LANGUAGE.as_str())),
+        };
+        let parts =
+            RequestHead { method: request.method().clone(), path: request.uri().path().to_string(), query, headers };
+        Ctx { cx, style, parts: Arc::new(parts) }
+    }
+
+    pub fn profile(&self) -> Profile {
+        self.style.profile
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn query(&self, name: &str) -> Option<String> {
+        let mut pairs = form_urlencoded::parse(self.parts.query.as_bytes());
+        pairs.find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+    }
+
+    /// The credential in the order of API.md §1: `Authorization: Bearer`, `token`.
+    pub fn bearer(&self) -> Option<&str> {
+        let bearer = self.header("authorization");
+        let token = match bearer.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+            _ if !bearer.is_empty() => bearer,
+            _ => self.header("token"),
+        };
+        (!token.is_empty()).then_some(token)
+    }
+
+    /// Who is asking; None when no credential was sent. One that is not valid is an error, also where none is needed,
+    /// so that a client learns that its session has ended.
+    pub fn caller(&self) -> Result<Caller, Error> {
+        let Some(token) = self.bearer() else { return Ok(None) };
+        let session = auth::verify_session(&self.cx.config, token, self.cx.now)?;
+        Ok(Some(User { id: session.user_id, session_id: session.session_id }))
+    }
+
+    pub fn user(&self) -> Result<User, Error> {
+        self.caller()?.ok_or_else(|| UNAUTHENTICATED.error())
+    }
+
+    /// The runner a runner's token names.
+    pub fn runner(&self) -> Result<auth::RunnerToken, Error> {
+        let token = self.bearer().ok_or_else(|| UNAUTHENTICATED.error())?;
+        auth::verify_runner(&self.cx.config, token, self.cx.now)
+    }
+
+    pub fn scope(&self, caller: &Caller) -> Scope {
+        self.scope_of(caller.as_ref().map_or(0, |u| u.id))
+    }
+
+    pub fn scope_of(&self, me: Id) -> Scope {
+        Scope { me, now: self.cx.now, profile: self.style.profile }
+    }
+
+    /// Begins a read: a batch that confirms the caller's session, if they sent one.
+    pub fn reading(&self) -> Result<(Scope, Batch), Error> {
+        let caller = self.caller()?;
+        Ok(self.batch(&caller))
+    }
+
+    /// Begins a write: only for signed-in callers.
+    pub fn writing(&self) -> Result<(Scope, Batch), Error> {
+        let caller = Some(self.user()?);
+        Ok(self.batch(&caller))
+    }
+
+    pub(crate) fn batch(&self, caller: &Caller) -> (Scope, Batch) {
+        let scope = self.scope(caller);
+        let mut batch = Batch::new();
+        if let Some(user) = caller {
+            batch.push(store::sessions::guard(scope, &user.session_id));
+        }
+        (scope, batch)
+    }
+
+    /// The caller's address, as the platform reports it.
+    pub fn ip(&self) -> String {
+        let ip = self.header("cf-connecting-ip");
+        if ip.is_empty() { "unknown".to_string() } else { ip.chars().take(64).collect() }
+    }
+
+    /// The `Idempotency-Key`, bound to this route and body.
+    pub fn idempotency(&self, body_hash: &str) -> Result<Option<store::idempotency::Key>, Error> {
+        if !self.parts.headers.contains_key("idempotency-key") {
+            return Ok(None);
+        }
+        let key = self.header("idempotency-key");
+        if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+            return Err(INVALID_IDEMPOTENCY_KEY.on("Idempotency-Key"));
+        }
+        Ok(Some(store::idempotency::Key {
+            route: format!("{} {} {:?}", self.parts.method, self.parts.path, self.style.profile),
+            key: key.to_string(),
+            body_hash: body_hash.to_string(),
+        }))
+    }
+
+    /// The path of the request without its last segment's id: `/api/tags`.
+    pub fn path(&self) -> &str {
+        self.parts.path.trim_end_matches('/')
+    }
+
+    /// A token that is not one of ours, for routes with a shared secret of the deployment.
+    pub fn shared_secret(&self, expected: &str) -> Result<(), Error> {
+        let sent = self.bearer().ok_or_else(|| UNAUTHENTICATED.error())?;
+        // Compared as hashes, so that the time taken says nothing about where they differ.
+        let same = auth::sha256_hex(sent.as_bytes()) == auth::sha256_hex(expected.as_bytes());
+        if expected.len() >= 16 && same { Ok(()) } else { Err(INVALID_TOKEN.error()) }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Ctx {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Ctx, Failure> {
+        let ctx = parts.extensions.get::<Ctx>().cloned();
+        ctx.ok_or_else(|| Failure(INTERNAL.error().cause("the router was called without a context")))
+    }
+}
+
+/// The id at the end of a path. What is not an id names nothing: 404, as any id that does not exist.
+pub struct PathId(pub Id);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathId, Failure> {
+        let not_found = || Failure(NOT_FOUND.error());
+        let params = axum::extract::RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        let id = params.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| domain::id::parse(value));
+        id.map(PathId).ok_or_else(not_found)
+    }
+}

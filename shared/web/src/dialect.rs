@@ -1,0 +1,128 @@
+//! The outward forms. Each dialect renders the same replies and errors in the envelope its API's clients expect; the
+//! mapping of error kinds to status codes stands here and nowhere else.
+
+use axum::body::Body;
+use axum::response::Response;
+use domain::{Error, Kind, Lang, Profile};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::json;
+use store::Page;
+
+use crate::reply::Reply;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The drawing API: bare objects, `{"error": {…}}`.
+    Plain,
+    /// The runners' queue: Cloudflare's `{"success", "errors", "messages", "result"}`.
+    Cloudflare,
+}
+
+/// What of the request the outward form depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    pub profile: Profile,
+    pub lang: Lang,
+}
+
+impl Dialect {
+    pub fn render(self, outcome: Result<Reply, Error>, style: Style) -> Response {
+        let reply = match outcome {
+            Ok(reply) => reply,
+            Err(error) => return self.error(&error, style),
+        };
+        match reply {
+            Reply::Raw(response) => *response,
+            Reply::Done if self == Dialect::Plain => respond(StatusCode::NO_CONTENT, None),
+            Reply::Done => respond(StatusCode::OK, Some(self.wrap("null".into()))),
+            Reply::Item(item) => respond(StatusCode::OK, Some(self.wrap(item))),
+            Reply::Page(page) => respond(StatusCode::OK, Some(self.wrap(list_view(&page, style.profile)))),
+            Reply::Created { item, location } => {
+                let mut response = respond(StatusCode::CREATED, Some(self.wrap(item)));
+                set(&mut response, header::LOCATION, &location);
+                response
+            }
+        }
+    }
+
+    fn wrap(self, item: String) -> String {
+        match self {
+            Dialect::Plain => item,
+            Dialect::Cloudflare => format!(r#"{{"success":true,"errors":[],"messages":[],"result":{item}}}"#),
+        }
+    }
+
+    fn error(self, error: &Error, style: Style) -> Response {
+        if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
+            log::error!("A request failed: {error}");
+        }
+        let status = status(error.kind());
+        let text = error.text(style.lang);
+        let body = match self {
+            Dialect::Plain => json!({"error": {"code": error.code(), "message": text, "param": error.field}}),
+            Dialect::Cloudflare => json!({
+                "success": false, "messages": [], "result": null,
+                "errors": [{"code": 10_000 + u32::from(status.as_u16()), "message": format!("{}: {text}", error.code())}],
+            }),
+        };
+        let mut response = respond(status, Some(body.to_string()));
+        set(&mut response, header::CONTENT_LANGUAGE, style.lang.tag());
+        if let Some(seconds) = error.retry_after {
+            set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            set(&mut response, header::WWW_AUTHENTICATE, "Bearer");
+        }
+        response
+    }
+}
+
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Malformed => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::PaymentRequired => StatusCode::PAYMENT_REQUIRED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn list_view(page: &Page, profile: Profile) -> String {
+    let Page { page: number, page_size, total, next, next_cursor, list } = page;
+    let cursor = json!(next_cursor);
+    match profile {
+        Profile::V1 => format!(
+            r#"{{"page":{number},"page_size":{page_size},"total":{total},"next":{next},"next_cursor":{cursor},"list":{list}}}"#
+        ),
+        Profile::V0 => {
+            format!(r#"{{"page":{number},"pageSize":{page_size},"next":{next},"nextCursor":{cursor},"list":{list}}}"#)
+        }
+    }
+}
+
+fn respond(status: StatusCode, json: Option<String>) -> Response {
+    let has_body = json.is_some();
+    let mut response = Response::new(json.map_or_else(Body::empty, Body::from));
+    *response.status_mut() = status;
+    if has_body {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
