@@ -29,7 +29,7 @@ pub fn configs(layout: Layout, words: usize) -> Configs {
         "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
         "mid_block_type": "UNetMidBlock2DCrossAttn",
         "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
-        "norm_num_groups": 8, "norm_eps": 1e-5, "act_fn": "silu", "attention_head_dim": 4,
+        "norm_num_groups": 8, "norm_eps": 1e-5, "act_fn": "silu", "attention_head_dim": 2,
         "cross_attention_dim": TEXT_WIDTH, "downsample_padding": 1, "flip_sin_to_cos": true, "freq_shift": 0,
         "center_input_sample": false, "mid_block_scale_factor": 1,
     });
@@ -40,7 +40,7 @@ pub fn configs(layout: Layout, words: usize) -> Configs {
         "trained_betas": null,
     });
     if sd2 {
-        unet["attention_head_dim"] = json!([2, 3, 4, 4]);
+        unet["attention_head_dim"] = json!([1, 2, 4, 4]);
         unet["use_linear_projection"] = json!(true);
         scheduler["prediction_type"] = json!("v_prediction");
     }
