@@ -28,6 +28,9 @@ pub struct Register {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Registered {
     pub id: Id,
+    /// `runner_id(id, epoch)`: what the runner sends in `x-runner-id` on signed callbacks, never the bare id, so that
+    /// the edge can derive the secret before it asks the database.
+    pub runner_id: String,
     /// Bearer for `/api/servers/{id}/heartbeat`; a JWT of the runners' audience.
     pub token: String,
     /// Signs the callbacks; `whsec_…`.
@@ -152,8 +155,22 @@ pub fn is_output_key(key: &str, task: Id, attempt: i64) -> bool {
         .is_some_and(crate::id::is_token)
 }
 
-/// The header that names the runner on signed callbacks.
+/// The header that names the runner on signed callbacks: `runner_id(server, epoch)`.
 pub const RUNNER_HEADER: &str = "x-runner-id";
+
+/// Carries the lease when an object is put, as its body is the object itself.
+pub const LEASE_HEADER: &str = "x-lease";
+
+/// `{server}.{epoch}`
+pub fn runner_id(server: Id, epoch: i64) -> String {
+    format!("{server}.{epoch}")
+}
+
+/// The server and epoch of a `runner_id`.
+pub fn parse_runner_id(text: &str) -> Option<(Id, i64)> {
+    let (server, epoch) = text.split_once('.')?;
+    Some((crate::id::parse(server)?, crate::id::parse(epoch)?))
+}
 
 /// Binds a runner's derived secrets to its registration: registering again ends the earlier ones.
 pub fn secret_purpose(server: Id, epoch: i64) -> String {
@@ -171,6 +188,14 @@ mod tests {
         assert!(!is_output_key(&key, 7, 1));
         assert!(!is_output_key("out/7/2/../../x.png", 7, 2));
         assert!(!is_output_key(&key.replace(".png", ".PNG"), 7, 2));
+    }
+
+    #[test]
+    fn runner_ids() {
+        assert_eq!(parse_runner_id(&runner_id(7, 3)), Some((7, 3)));
+        for bad in ["7", "7.", ".3", "7.0", "x.1", "7.3.1"] {
+            assert_eq!(parse_runner_id(bad), None, "{bad}");
+        }
     }
 
     #[test]
