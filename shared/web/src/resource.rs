@@ -10,7 +10,11 @@ use crate::reply::{Failure, Reply};
 impl Ctx {
     /// `GET /api/{name}`.
     pub async fn list(&self, spec: &'static Spec) -> Result<Reply, Failure> {
-        let (scope, mut batch) = self.reading()?;
+        self.list_in(self.reading()?, spec).await
+    }
+
+    /// The same in a batch that was begun with further conditions.
+    pub async fn list_in(&self, (scope, mut batch): (Scope, Batch), spec: &'static Spec) -> Result<Reply, Failure> {
         let query = ListQuery::parse(spec, &self.parts.query, scope.me)?;
         let [count, page] = list::statements(spec, &query, scope);
         let (count, page) = (batch.push(count), batch.push(page));
@@ -22,8 +26,7 @@ impl Ctx {
     pub async fn read(&self, spec: &'static Spec, id: impl Into<ports::Value>) -> Result<Reply, Failure> {
         let id = id.into();
         if self.wants_socket() {
-            let room = room(spec, &id);
-            return self.watch(spec, room, id).await;
+            return self.watch(spec, id).await;
         }
         let (scope, mut batch) = self.reading()?;
         let item = batch.push(list::item(spec, scope, id));
