@@ -39,6 +39,7 @@ CREATE TABLE tasks (
   cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
   deadline INTEGER,
   nonce TEXT,
+  pairs TEXT NOT NULL DEFAULT '',
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   started_at INTEGER,
@@ -60,6 +61,16 @@ WHEN OLD.status IN ('success', 'error')
 BEGIN
   SELECT RAISE(ABORT, 'guard:conflict');
 END;
+
+CREATE INDEX tasks_nonce ON tasks (nonce) WHERE nonce IS NOT NULL;
+
+CREATE TABLE task_objects (
+  key TEXT PRIMARY KEY,
+  task_id INTEGER NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX task_objects_task ON task_objects (task_id);
 
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -11,7 +11,10 @@ pub mod query;
 pub mod queue;
 pub mod sessions;
 pub mod spec;
+pub mod sweep;
+pub mod tasks;
 pub mod tickets;
+pub mod users;
 pub mod watch;
 
 pub use batch::{Batch, Outcome, failure};

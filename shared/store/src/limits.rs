@@ -1,6 +1,8 @@
 //! Counters that slow down guessing. They live in the database, so they hold on every platform and across isolates.
 
-use ports::Stmt;
+use domain::messages::TOO_MANY_REQUESTS;
+use domain::{Error, Millis};
+use ports::{Rows, Stmt};
 
 use crate::list::Scope;
 
@@ -18,6 +20,31 @@ pub fn count(scope: Scope, bucket: &str, max: i64, window: i64) -> [Stmt; 2] {
             [bucket.into(), max.into()],
         ),
     ]
+}
+
+/// Counts a try in a bucket over `window` milliseconds from the first; `within` reads its row.
+pub fn tally(scope: Scope, bucket: &str, window: i64) -> Stmt {
+    scope.stmt(
+        "INSERT INTO attempts (bucket, n, until) VALUES (?3, 1, ?2 + ?4) ON CONFLICT (bucket) DO UPDATE SET \
+         n = iif(until <= ?2, 1, n + 1), until = iif(until <= ?2, excluded.until, until) RETURNING n, until",
+        [bucket.into(), window.into()],
+    )
+}
+
+/// An error that says when to try again, if a tally has passed `max`.
+pub fn within(tally: &Rows, max: i64, now: Millis) -> Result<(), Error> {
+    let row = tally.first();
+    let (n, until) = row.map_or((0, 0), |r| (r.int("n").unwrap_or(0), r.int("until").unwrap_or(0)));
+    if n <= max {
+        return Ok(());
+    }
+    let seconds = (until.saturating_sub(now.0)).clamp(1000, 86_400_000).div_ceil(1000);
+    Err(TOO_MANY_REQUESTS.error().retry_after(u32::try_from(seconds).unwrap_or(1)))
+}
+
+/// Takes one try back, as it was a good one.
+pub fn forgive(scope: Scope, bucket: &str) -> Stmt {
+    scope.stmt("UPDATE attempts SET n = max(n - 1, 0) WHERE bucket = ?3", [bucket.into()])
 }
 
 /// Forgets a bucket, after a success.

@@ -2,7 +2,6 @@
 //! the sweeper delivers what a crash left behind. Delivery is at least once, so every kind is idempotent.
 
 use domain::Error;
-use domain::runner::Hint;
 use ports::{Cx, Stmt};
 
 use crate::batch::failure;
@@ -11,23 +10,34 @@ use crate::list::Scope;
 /// How many rows one round delivers.
 const ROUND: i64 = 50;
 
-/// A hint for the runners, once the batch it is in has committed. `task` is an SQL expression for the task's id.
-pub fn hint(scope: Scope, task: &str, delay_ms: i64) -> Stmt {
+/// Hints for the runners about the waiting tasks a condition of ours names, when their time to wait is over.
+pub fn hints(scope: Scope, condition: &str, args: impl IntoIterator<Item = ports::Value>) -> Stmt {
     scope.stmt(
         format!(
             "INSERT INTO outbox (kind, target, payload, not_before, created_at) \
-             SELECT 'queue', t.type, json_object('task_id', t.id), ?2 + ?3, ?2 FROM tasks t WHERE t.id = {task} AND t.status = 'waiting'"
+             SELECT 'queue', t.type, json_object('task_id', t.id), max(?2, t.not_before), ?2 \
+             FROM tasks t WHERE t.status = 'waiting' AND {condition}"
         ),
-        [delay_ms.into()],
+        args,
     )
 }
 
 /// Deletes a stored object, once the batch has committed. `keys` is an SQL query of keys.
 pub fn delete_blobs(scope: Scope, keys: &str, args: impl IntoIterator<Item = ports::Value>) -> Stmt {
+    delete_blobs_after(scope, 0, keys, args)
+}
+
+/// The same after a while, in milliseconds.
+pub fn delete_blobs_after(
+    scope: Scope,
+    delay_ms: u32,
+    keys: &str,
+    args: impl IntoIterator<Item = ports::Value>,
+) -> Stmt {
     scope.stmt(
         format!(
             "INSERT INTO outbox (kind, target, payload, not_before, created_at) \
-             SELECT 'delete_blob', k.key, '', ?2, ?2 FROM ({keys}) k"
+             SELECT 'delete_blob', k.key, '', ?2 + {delay_ms}, ?2 FROM ({keys}) k"
         ),
         args,
     )
@@ -66,9 +76,4 @@ pub async fn flush(cx: &Cx) -> Result<usize, Error> {
         cx.ports.sql.run(vec![clear]).await.map_err(failure)?;
     }
     Ok(done.len())
-}
-
-/// The hint as the queue carries it.
-pub fn hint_body(task_id: i64) -> String {
-    serde_json::to_string(&Hint { task_id }).unwrap_or_default()
 }

@@ -45,7 +45,8 @@ pub fn change_where(spec: &Spec, scope: Scope, condition: &str, args: impl IntoI
     let anyones = |sql: &str| format!("iif({}, {}, NULL)", spec.visible, sql).replace("?1", "0");
     scope.stmt(
         format!(
-            "SELECT {} AS seq, ({}) AS done, {} AS owner0, {} AS owner1, {} AS public0, {} AS public1 FROM {} WHERE {condition}",
+            "SELECT {} AS key, {} AS seq, ({}) AS done, {} AS owner0, {} AS owner1, {} AS public0, {} AS public1 FROM {} WHERE {condition}",
+            spec.key,
             spec.seq,
             spec.end,
             owners(&v0),
@@ -60,15 +61,22 @@ pub fn change_where(spec: &Spec, scope: Scope, condition: &str, args: impl IntoI
 
 /// The event `change` describes; a row that is gone ends its watches.
 pub fn event(rows: &Rows, now: i64) -> Event {
-    match rows.first() {
-        Some(row) => Event {
-            seq: row.int("seq").unwrap_or(0),
-            end: row.flag("done"),
-            public: frame(row, "public0", "public1"),
-            owner: frame(row, "owner0", "owner1"),
-        },
-        // Later than anything the row was.
-        None => Event { seq: now.max(1) + (1 << 50), end: true, public: None, owner: None },
+    // Later than anything the row was.
+    let gone = || Event { seq: now.max(1) + (1 << 50), end: true, public: None, owner: None };
+    rows.first().map_or_else(gone, event_of)
+}
+
+/// The events `change_where` describes, each with its room.
+pub fn events(spec: &Spec, rows: &Rows) -> Vec<(String, Event)> {
+    rows.iter().filter_map(|row| Some((format!("{}/{}", spec.name, row.int("key")?), event_of(row)))).collect()
+}
+
+fn event_of(row: Row<'_>) -> Event {
+    Event {
+        seq: row.int("seq").unwrap_or(0),
+        end: row.flag("done"),
+        public: frame(row, "public0", "public1"),
+        owner: frame(row, "owner0", "owner1"),
     }
 }
 

@@ -2,11 +2,9 @@
 //! of another audience under another key, so that neither is ever accepted as the other.
 
 use domain::messages::{INTERNAL, INVALID_TOKEN};
-use domain::{Error, Id, Millis};
-use jwt_simple::claims::Audiences;
-use jwt_simple::prelude::{Duration, HS512Key, JWTClaims, MACLike, Token, UnixTimeStamp, VerificationOptions};
+use domain::{Error, Id, Millis, jwt};
 use ports::Config;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 const ISSUER: &str = "easel";
@@ -28,88 +26,72 @@ pub struct RunnerToken {
     pub epoch: i64,
 }
 
+/// Times are seconds since 1970. Of `sid` and `epoch` a session's token has the first, a runner's the second.
 #[derive(Serialize, Deserialize)]
-struct SessionClaims {
-    sid: String,
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    iat: i64,
+    exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    epoch: Option<i64>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct RunnerClaims {
-    epoch: i64,
+impl Claims {
+    fn new(audience: &str, subject: Id, now: Millis, expires: Millis) -> Claims {
+        Claims {
+            iss: ISSUER.into(),
+            aud: audience.into(),
+            sub: subject.to_string(),
+            iat: now.seconds(),
+            exp: expires.seconds(),
+            sid: None,
+            epoch: None,
+        }
+    }
+
+    /// The subject, when these claims are ours, for `audience`, and not past their time.
+    fn subject(&self, audience: &str, now: Millis) -> Result<Id, Error> {
+        let good = self.iss == ISSUER && self.aud == audience && now.seconds() < self.exp;
+        domain::id::parse(&self.sub).filter(|_| good).ok_or_else(|| INVALID_TOKEN.error())
+    }
 }
 
 pub fn mint_session(config: &Config, session: &Session, now: Millis, expires: Millis) -> Result<String, Error> {
     let (kid, key) = config.jwt_keys.first().ok_or_else(|| INTERNAL.error().cause("JWT_KEYS is not set"))?;
-    mint(kid, key, USERS, session.user_id, SessionClaims { sid: session.session_id.clone() }, now, expires)
+    let claims = Claims { sid: Some(session.session_id.clone()), ..Claims::new(USERS, session.user_id, now, expires) };
+    mint(kid, key, &claims)
 }
 
 pub fn mint_runner(config: &Config, runner: RunnerToken, now: Millis) -> Result<String, Error> {
     // Ended by registering again or deleting the server, not by time.
     let expires = now.plus(365 * 24 * 60 * 60 * 1000);
-    mint(RUNNER_KID, &config.runner_key, RUNNERS, runner.server_id, RunnerClaims { epoch: runner.epoch }, now, expires)
+    let claims = Claims { epoch: Some(runner.epoch), ..Claims::new(RUNNERS, runner.server_id, now, expires) };
+    mint(RUNNER_KID, &config.runner_key, &claims)
 }
 
 pub(crate) fn verify_session(config: &Config, token: &str, now: Millis) -> Result<Session, Error> {
-    let metadata = Token::decode_metadata(token).map_err(|_| INVALID_TOKEN.error())?;
-    let kid = metadata.key_id().unwrap_or_default();
-    let key = config.jwt_keys.iter().find(|(k, _)| k == kid).ok_or_else(|| INVALID_TOKEN.error())?;
-    let claims: JWTClaims<SessionClaims> = verify(&key.0, &key.1, USERS, token, now)?;
-    Ok(Session { user_id: subject(&claims)?, session_id: claims.custom.sid })
+    let key = |kid: &str| config.jwt_keys.iter().find(|(known, _)| known == kid).map(|(_, key)| key.as_bytes());
+    let claims: Claims = jwt::verify(token, key).ok_or_else(|| INVALID_TOKEN.error())?;
+    let user_id = claims.subject(USERS, now)?;
+    Ok(Session { user_id, session_id: claims.sid.ok_or_else(|| INVALID_TOKEN.error())? })
 }
 
 pub(crate) fn verify_runner(config: &Config, token: &str, now: Millis) -> Result<RunnerToken, Error> {
     if config.runner_key.len() < 32 {
         return Err(INTERNAL.error().cause("RUNNER_KEY is not set or too short"));
     }
-    let claims: JWTClaims<RunnerClaims> = verify(RUNNER_KID, &config.runner_key, RUNNERS, token, now)?;
-    Ok(RunnerToken { server_id: subject(&claims)?, epoch: claims.custom.epoch })
+    let key = |kid: &str| (kid == RUNNER_KID).then_some(config.runner_key.as_bytes());
+    let claims: Claims = jwt::verify(token, key).ok_or_else(|| INVALID_TOKEN.error())?;
+    let server_id = claims.subject(RUNNERS, now)?;
+    Ok(RunnerToken { server_id, epoch: claims.epoch.ok_or_else(|| INVALID_TOKEN.error())? })
 }
 
-fn mint<C: Serialize + DeserializeOwned>(
-    kid: &str,
-    key: &str,
-    audience: &str,
-    subject: Id,
-    custom: C,
-    now: Millis,
-    expires: Millis,
-) -> Result<String, Error> {
-    let stamp = |t: Millis| UnixTimeStamp::from_secs(t.seconds().unsigned_abs());
-    let claims = JWTClaims {
-        issued_at: Some(stamp(now)),
-        expires_at: Some(stamp(expires)),
-        invalid_before: None,
-        issuer: Some(ISSUER.to_string()),
-        subject: Some(subject.to_string()),
-        audiences: Some(Audiences::AsString(audience.to_string())),
-        jwt_id: None,
-        nonce: None,
-        custom,
-    };
-    HS512Key::from_bytes(key.as_bytes()).with_key_id(kid).authenticate(claims).map_err(|e| INTERNAL.error().cause(e))
-}
-
-fn verify<C: Serialize + DeserializeOwned>(
-    kid: &str,
-    key: &str,
-    audience: &str,
-    token: &str,
-    now: Millis,
-) -> Result<JWTClaims<C>, Error> {
-    let options = VerificationOptions {
-        artificial_time: Some(UnixTimeStamp::from_secs(now.seconds().unsigned_abs())),
-        time_tolerance: Some(Duration::from_secs(0)),
-        required_key_id: Some(kid.to_string()),
-        allowed_issuers: Some([ISSUER.to_string()].into()),
-        allowed_audiences: Some([audience.to_string()].into()),
-        max_token_length: Some(2048),
-        ..VerificationOptions::default()
-    };
-    HS512Key::from_bytes(key.as_bytes()).verify_token(token, Some(options)).map_err(|_| INVALID_TOKEN.error())
-}
-
-fn subject<C>(claims: &JWTClaims<C>) -> Result<Id, Error> {
-    claims.subject.as_deref().and_then(domain::id::parse).ok_or_else(|| INVALID_TOKEN.error())
+fn mint(kid: &str, key: &str, claims: &Claims) -> Result<String, Error> {
+    jwt::sign(kid, key.as_bytes(), claims).ok_or_else(|| INTERNAL.error().cause("a signing key is too short"))
 }
 
 /// Lower-case hex, for tokens that are stored and compared as hashes.

@@ -171,6 +171,20 @@ impl<S: Sync> FromRequestParts<S> for Ctx {
     }
 }
 
+/// The 128-bit token that names an object in a path; anything else names nothing.
+pub struct TokenId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for TokenId {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<TokenId, Failure> {
+        let not_found = || Failure(NOT_FOUND.error());
+        let params = axum::extract::RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        let id = params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_string());
+        id.filter(|id| domain::id::is_token(id)).map(TokenId).ok_or_else(not_found)
+    }
+}
+
 /// The id at the end of a path. What is not an id names nothing: 404, as any id that does not exist.
 pub struct PathId(pub Id);
 

@@ -23,17 +23,17 @@ impl Ctx {
 
     /// Joins the room of an object the caller may read. A socket that may not is accepted and closed with 4401 or
     /// 4404, because browsers cannot read the status of a refused upgrade.
-    pub async fn watch(&self, spec: &'static Spec, room: String, id: Value) -> Result<Reply, Failure> {
-        self.join(spec, room, id, false).await
+    pub async fn watch(&self, spec: &'static Spec, id: Value) -> Result<Reply, Failure> {
+        self.join(spec, id, false).await
     }
 
     /// The same as server-sent events; refusals are ordinary errors there.
     pub async fn events(&self, spec: &'static Spec, id: Value) -> Result<Reply, Failure> {
-        let room = crate::resource::room(spec, &id);
-        self.join(spec, room, id, true).await
+        self.join(spec, id, true).await
     }
 
-    async fn join(&self, spec: &'static Spec, room: String, id: Value, event_stream: bool) -> Result<Reply, Failure> {
+    async fn join(&self, spec: &'static Spec, id: Value, event_stream: bool) -> Result<Reply, Failure> {
+        let room = crate::resource::room(spec, &id);
         let since = self.query("since").or_else(|| Some(self.header("last-event-id").to_string()));
         let since = since.and_then(|text| text.parse().ok());
         let admit = match (self.admit(spec, id).await, event_stream) {

@@ -1,0 +1,44 @@
+//! One round of looking after what nobody else will: leases that ran out, hints and deletions a crash left in the
+//! outbox, rows past their time. Run by the sweeper every few seconds while there is work; any number may run at once.
+
+use domain::Error;
+use ports::Cx;
+
+use crate::batch::Batch;
+use crate::list::Scope;
+use crate::{idempotency, limits, outbox, tasks, watch};
+
+/// Returns whether unfinished work remains, that is, whether to come back soon.
+pub async fn round(cx: &Cx) -> Result<bool, Error> {
+    let scope = Scope { me: 0, now: cx.now, profile: cx.config.profile };
+    let nonce = cx.token();
+    let mut batch = Batch::new();
+    batch.extend(tasks::expire(scope, &nonce));
+    batch.extend(tasks::discard(
+        scope,
+        "SELECT id FROM tasks WHERE nonce = ?3 AND status = 'error'",
+        [nonce.as_str().into()],
+    ));
+    let changed = batch.push(watch::change_where(&tasks::FRAMES, scope, "t.nonce = ?3", [nonce.as_str().into()]));
+    batch.push(limits::sweep(scope));
+    batch.push(idempotency::sweep(scope));
+    batch.push(scope.stmt("DELETE FROM tickets WHERE expires_at <= ?2", []));
+    batch.push(scope.stmt("DELETE FROM sessions WHERE expires_at <= ?2", []));
+    let outcome = batch.run(&*cx.ports.sql).await?;
+    for (room, event) in watch::events(&tasks::FRAMES, outcome.rows(changed)) {
+        log::info!("The lease of {room} ran out: its attempt is over.");
+        if let Err(error) = cx.ports.hub.publish(&room, &event).await {
+            log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
+        }
+    }
+    // A full round may have left some behind.
+    while outbox::flush(cx).await? > 0 {}
+    let mut batch = Batch::new();
+    let open = batch.push(scope.stmt(
+        "SELECT EXISTS (SELECT 1 FROM tasks WHERE status IN ('initial', 'ready', 'waiting', 'running')) \
+         OR EXISTS (SELECT 1 FROM outbox) AS open",
+        [],
+    ));
+    let outcome = batch.run(&*cx.ports.sql).await?;
+    Ok(outcome.rows(open).first().is_some_and(|row| row.flag("open")))
+}
