@@ -17,7 +17,7 @@ pub mod tickets;
 pub mod users;
 pub mod watch;
 
-pub use batch::{Batch, Outcome, failure};
+pub use batch::{Batch, Outcome, Slot, failure};
 pub use list::{Page, Scope};
 pub use query::ListQuery;
 pub use spec::{Column, Filter, FilterRule, Kind, Search, Sort, Spec};

@@ -150,9 +150,9 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
         ),
         scope.stmt(
             "UPDATE tasks SET status = 'success', progress = 100, lease = NULL, lease_until = NULL, last_seq = ?4, seq = seq + 1, \
-             finished_at = ?2, updated_at = ?2, data = json_object('images', (SELECT json_group_array(json_object('id', i.id, \
+             finished_at = ?2, updated_at = ?2, data = json_object('images', json((SELECT json_group_array(json_object('id', i.id, \
              'url', '/files/' || i.key, 'width', i.width, 'height', i.height, 'seed', i.seed)) \
-             FROM (SELECT * FROM images WHERE task_id = ?3 ORDER BY task_index) i)) WHERE id = ?3",
+             FROM (SELECT * FROM images WHERE task_id = ?3 ORDER BY task_index) i))) WHERE id = ?3",
             [task.clone(), held.seq.into()],
         ),
         outbox::delete_blobs_after(

@@ -1,0 +1,75 @@
+//! The handlers. Each is one database batch; delivery of hints goes on after the reply.
+
+use ::store::{list, outbox, tasks, watch};
+use domain::messages::TASK_ENDED;
+use web::{Ctx, Json, PathId, Reply, Result};
+
+use crate::model::{self, NewTask};
+use crate::store::{self, TASKS};
+
+pub async fn list(ctx: Ctx) -> Result {
+    ctx.list(&TASKS).await
+}
+
+pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
+    if ctx.wants_socket() { ctx.watch(&tasks::FRAMES, id.into()).await } else { ctx.read(&TASKS, id).await }
+}
+
+pub async fn events(ctx: Ctx, PathId(id): PathId) -> Result {
+    ctx.events(&tasks::FRAMES, id.into()).await
+}
+
+pub async fn create(ctx: Ctx, body: Json) -> Result {
+    let (scope, batch) = ctx.writing()?;
+    let task = NewTask::read(&body.value, || ctx.cx.token())?;
+    let nonce = ctx.cx.token();
+    let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
+    let insert = store::insert(scope, &task, &nonce);
+    let reply = ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await?;
+    deliver(&ctx);
+    Ok(reply)
+}
+
+pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {
+    let (scope, mut batch) = ctx.writing()?;
+    let patch = model::PATCH.patch(&body.value)?;
+    batch.extend(list::writable(&TASKS, scope, id));
+    batch.push(store::update(scope, id, &patch));
+    let item = batch.push(list::item(&TASKS, scope, id));
+    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+    Ok(Reply::Item(outcome.item(item)?))
+}
+
+pub async fn cancel(ctx: Ctx, PathId(id): PathId) -> Result {
+    let (scope, mut batch) = ctx.writing()?;
+    batch.extend(list::writable(&TASKS, scope, id));
+    batch.meaning("conflict", &TASK_ENDED);
+    batch.push(store::not_ended(scope, id));
+    batch.extend(tasks::cancel(scope, id));
+    let item = batch.push(list::item(&TASKS, scope, id));
+    let event = batch.push(watch::change(&tasks::FRAMES, scope, id));
+    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+    ctx.tell(format!("tasks/{id}"), watch::event(outcome.rows(event), ctx.cx.now.0));
+    Ok(Reply::Item(outcome.item(item)?))
+}
+
+pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
+    let (scope, batch) = ctx.writing()?;
+    let [objects, forgotten] = tasks::discard(scope, "?3", [id.into()]);
+    let reply = ctx.remove((scope, batch), &TASKS, id, [objects, forgotten, store::delete(scope, id)]).await?;
+    deliver(&ctx);
+    Ok(reply)
+}
+
+/// Delivers the outbox after the reply, and wakes the sweeper to look after what may not get through.
+fn deliver(ctx: &Ctx) {
+    let cx = ctx.cx.clone();
+    ctx.cx.background.spawn(Box::pin(async move {
+        if let Err(error) = outbox::flush(&cx).await {
+            log::warn!("The outbox was not delivered, the sweeper will: {error}");
+        }
+        if let Err(error) = cx.ports.hub.wake().await {
+            log::warn!("The sweeper was not woken, cron will: {}", error.0);
+        }
+    }));
+}
