@@ -7,6 +7,7 @@ pub mod date;
 pub mod error;
 pub mod form;
 pub mod id;
+pub mod jwt;
 pub mod lang;
 pub mod messages;
 pub mod profile;
