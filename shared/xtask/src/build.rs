@@ -1,7 +1,8 @@
 //! `cargo xtask build`: all functions in one cargo call, then a bundle per function, two at a time. A release ends with
 //! the table of sizes and fails when one is over the bar.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
@@ -19,6 +20,9 @@ pub fn run(workspace: &Workspace, tools: &Tools, functions: &[&Function], releas
     let profile = if release { "wasm-release" } else { "wasm-dev" };
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--target", "wasm32-unknown-unknown", "--profile", profile]);
+    if release {
+        cargo.arg("--config").arg(remap()?);
+    }
     for function in functions {
         cargo.args(["-p", &function.name]);
     }
@@ -27,6 +31,14 @@ pub fn run(workspace: &Workspace, tools: &Tools, functions: &[&Function], releas
     let built = workspace.target.join("wasm32-unknown-unknown").join(profile);
     bundle_all(workspace, tools, functions, &built, release)?;
     if release { sizes(workspace, functions) } else { Ok(()) }
+}
+
+/// Leaves the place of cargo's sources out of panic messages: shorter, and the same on every machine.
+fn remap() -> Result<String> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let sources = home.context("neither CARGO_HOME nor HOME is set")?.join("registry/src");
+    let flag = format!("--remap-path-prefix={}=", sources.display());
+    Ok(format!("target.wasm32-unknown-unknown.rustflags=[{flag:?}]"))
 }
 
 /// Bundles on as many threads as there are cores, at most four: wasm-opt wants half a gigabyte each.
