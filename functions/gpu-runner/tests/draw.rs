@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::Device;
@@ -191,6 +192,26 @@ fn what_is_out_of_range_is_refused_by_name() {
         assert!(error.message.contains(name), "{name}: {error}");
         assert!(!error.retryable());
     }
+}
+
+/// Files of other ages: the autoencoder's attention under its first names, the text encoder without its outer name.
+#[test]
+fn older_and_newer_names_of_tensors_are_known() {
+    let dir = model(Layout::Sd15);
+    let job = job(dir.path());
+    let expected = draw(&job);
+    let rename = |file: &str, changes: &[(&str, &str)]| {
+        let path = dir.path().join(file);
+        let tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+        let names = |name: String| changes.iter().fold(name, |name, (from, to)| name.replace(from, to));
+        let renamed: HashMap<_, _> = tensors.into_iter().map(|(name, tensor)| (names(name), tensor)).collect();
+        std::fs::remove_file(&path).unwrap();
+        candle_core::safetensors::save(&renamed, path).unwrap();
+    };
+    let old = [("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")];
+    rename("vae/diffusion_pytorch_model.safetensors", &old);
+    rename("text_encoder/model.safetensors", &[("text_model.", "")]);
+    assert_eq!(draw(&job), expected);
 }
 
 #[test]

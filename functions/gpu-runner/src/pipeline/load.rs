@@ -28,8 +28,11 @@ impl Model {
             TextConfig::checked(&config("text_encoder", "config.json")?).map_err(|e| e.at("text_encoder"))?;
         let unet_config = UnetConfig::checked(&config("unet", "config.json")?).map_err(|e| e.at("unet"))?;
         let vae_config = VaeConfig::checked(&config("vae", "config.json")?).map_err(|e| e.at("vae"))?;
-        let schedule =
+        let mut schedule =
             Schedule::checked(&config("scheduler", "scheduler_config.json")?).map_err(|e| e.at("scheduler"))?;
+        // The reference's pipeline sets both, whatever an older file says: latents are not bounded like pixels.
+        schedule.clip = None;
+        schedule.steps_offset = 1;
         check_fit(&text_config, &unet_config, &vae_config)?;
 
         let (positions, words) = (text_config.max_position_embeddings, text_config.vocab_size);
