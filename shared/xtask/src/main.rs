@@ -1,5 +1,7 @@
 //! `cargo xtask …`: everything the project does to itself. One file per command; this one only reads the command line.
 
+#[cfg(test)]
+mod arrows;
 mod bindings;
 mod build;
 mod bundle;
