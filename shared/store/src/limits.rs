@@ -6,23 +6,7 @@ use ports::{Rows, Stmt};
 
 use crate::list::Scope;
 
-/// Counts a try in a bucket (`login:1.2.3.4`) and fails the batch with `too_many` beyond `max` within `window`
-/// milliseconds from the first. A failed batch counts nothing, so the count stays at `max` until the window ends.
-pub fn count(scope: Scope, bucket: &str, max: i64, window: i64) -> [Stmt; 2] {
-    [
-        scope.stmt(
-            "INSERT INTO attempts (bucket, n, until) VALUES (?3, 1, ?2 + ?4) ON CONFLICT (bucket) DO UPDATE SET \
-             n = iif(until <= ?2, 1, n + 1), until = iif(until <= ?2, excluded.until, until)",
-            [bucket.into(), window.into()],
-        ),
-        scope.stmt(
-            "INSERT INTO guard SELECT 'too_many', (SELECT n FROM attempts WHERE bucket = ?3) <= ?4",
-            [bucket.into(), max.into()],
-        ),
-    ]
-}
-
-/// Counts a try in a bucket over `window` milliseconds from the first; `within` reads its row.
+/// Counts a try in a bucket (`login:1.2.3.4`) over `window` milliseconds from the first; `within` reads its row.
 pub fn tally(scope: Scope, bucket: &str, window: i64) -> Stmt {
     scope.stmt(
         "INSERT INTO attempts (bucket, n, until) VALUES (?3, 1, ?2 + ?4) ON CONFLICT (bucket) DO UPDATE SET \
@@ -38,7 +22,7 @@ pub fn within(tally: &Rows, max: i64, now: Millis) -> Result<(), Error> {
     if n <= max {
         return Ok(());
     }
-    let seconds = (until.saturating_sub(now.0)).clamp(1000, 86_400_000).div_ceil(1000);
+    let seconds = (until.saturating_sub(now.0).clamp(1, 86_400_000) + 999) / 1000;
     Err(TOO_MANY_REQUESTS.error().retry_after(u32::try_from(seconds).unwrap_or(1)))
 }
 

@@ -98,3 +98,10 @@ fn mint(kid: &str, key: &str, claims: &Claims) -> Result<String, Error> {
 pub fn sha256_hex(bytes: &[u8]) -> String {
     domain::id::hex(&Sha256::digest(bytes))
 }
+
+/// A body's hash as it may be stored when the body holds a password: nobody who reads the database alone can try
+/// passwords against it.
+pub fn seal(config: &Config, hash: &str) -> String {
+    let key = config.jwt_keys.first().map_or("", |(_, key)| key.as_str());
+    sha256_hex(format!("{key}:{hash}").as_bytes())
+}

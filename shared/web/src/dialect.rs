@@ -39,7 +39,9 @@ impl Dialect {
             Reply::Page(page) => respond(StatusCode::OK, Some(self.wrap(list_view(&page, style.profile)))),
             Reply::Created { item, location } => {
                 let mut response = respond(StatusCode::CREATED, Some(self.wrap(item)));
-                set(&mut response, header::LOCATION, &location);
+                if !location.is_empty() {
+                    set(&mut response, header::LOCATION, &location);
+                }
                 response
             }
         }

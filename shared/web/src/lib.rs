@@ -14,7 +14,7 @@ mod resource;
 mod watch;
 
 pub use app::{App, Op, Replies, Routes};
-pub use auth::{RunnerToken, Session, mint_runner, mint_session, sha256_hex};
+pub use auth::{RunnerToken, Session, mint_runner, mint_session, seal, sha256_hex};
 pub use axum;
 pub use body::{Json, JsonUpTo, Raw};
 pub use context::{Caller, Ctx, PathId, TokenId, User};

@@ -13,7 +13,7 @@ pub enum Reply {
     Page(Page),
     /// A JSON object.
     Item(String),
-    /// A JSON object that is new, and its address.
+    /// A JSON object that is new, and its address; empty when it has none.
     Created {
         item: String,
         location: String,

@@ -1,0 +1,160 @@
+//! The routes over in-memory SQLite with the real migrations.
+
+use edge::native::{Account, Kit};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse 電池";
+
+fn kit() -> Kit {
+    Kit::new(crate::routes())
+}
+
+/// A user who knows their password.
+async fn user(kit: &Kit, name: &str) -> Account {
+    let account = kit.user(name).await;
+    let phc = web::password::hash(&kit.cx(), PASSWORD).unwrap();
+    kit.sql("UPDATE users SET password = ?1 WHERE id = ?2", [phc.into(), account.id.into()]).await;
+    account
+}
+
+#[test]
+fn openapi_is_fresh() {
+    Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn ones_own_account() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    kit.user("bob").await;
+    let expected = json!({"id": 1, "name": "ann", "email": "ann@example.com", "admin": false,
+        "session_id": ann.session_id,
+        "created_at": "2026-11-20T00:00:00.000Z", "updated_at": "2026-11-20T00:00:00.000Z"});
+    assert_eq!(kit.get("/api/account").by(&ann).send().await.json(), expected);
+    let v0 = kit.get("/api/account?profile=v0").by(&ann).send().await.json();
+    assert_eq!((v0["sessionId"].clone(), v0.get("session_id")), (json!(ann.session_id), None));
+
+    kit.wait(1000);
+    let patched = kit.patch("/api/account", json!({"name": " 安 ", "email": "AN@example.com"})).by(&ann).send().await;
+    assert_eq!(patched.status, 200, "{}", patched.text());
+    assert_eq!(
+        (patched.json()["name"].clone(), patched.json()["email"].clone()),
+        (json!("安"), json!("an@example.com"))
+    );
+    assert_eq!(patched.json()["updated_at"], "2026-11-20T00:00:01.000Z");
+    assert_eq!(kit.number("SELECT count(*) FROM users WHERE name = 'bob' AND email = 'bob@example.com'").await, 1);
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_has_none() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    assert_eq!(kit.get("/api/account").send().await.error(), "unauthenticated");
+    assert_eq!(kit.patch("/api/account", json!({"name": "x"})).send().await.error(), "unauthenticated");
+    assert_eq!(kit.get("/api/account").bearer("x").send().await.error(), "invalid_token");
+    kit.sql("DELETE FROM users", []).await;
+    for reply in [
+        kit.get("/api/account").by(&ann).send().await,
+        kit.patch("/api/account", json!({"name": "x"})).by(&ann).send().await,
+        kit.patch("/api/account", json!({"password": "new-password", "current_password": "-"})).by(&ann).send().await,
+    ] {
+        assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_token"), "a token of someone who is gone");
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_ends_all_other_sessions() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let copy = "INSERT INTO sessions SELECT 'other', user_id, name, ip, user_agent, created_at, updated_at, expires_at FROM sessions";
+    kit.sql(copy, []).await;
+    let change = |body: Value| kit.patch("/api/account", body).by(&ann);
+    let wrong = change(json!({"name": "x", "password": "new-password", "current_password": "wrong"})).send().await;
+    assert_eq!((wrong.status, wrong.error().as_str()), (403, "wrong_password:current_password"));
+    assert_eq!(kit.number("SELECT count(*) FROM users WHERE name = 'ann'").await, 1);
+    let done = change(json!({"password": "new-password", "currentPassword": PASSWORD})).send().await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 1);
+    assert_eq!(kit.get("/api/account").by(&ann).send().await.status, 200, "this one stays");
+    let old = change(json!({"password": "newer-password", "current_password": PASSWORD})).send().await;
+    assert_eq!(old.error(), "wrong_password:current_password");
+}
+
+#[tokio::test]
+async fn of_two_changes_at_once_one_happens() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let scope = store::Scope { me: ann.id, now: kit.now(), profile: domain::Profile::V1 };
+    let changes = store::users::Changes { password: Some(("later", "the former")), ..Default::default() };
+    let mut batch = store::Batch::new();
+    batch.extend(store::users::change(scope, ann.id, &changes, ""));
+    assert_eq!(batch.run(&*kit.cx().ports.sql).await.map(drop).unwrap_err().code(), "forbidden");
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 1, "and nothing else did");
+}
+
+#[tokio::test]
+async fn guessing_the_current_password_is_slowed_down() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let guess = || kit.patch("/api/account", json!({"password": "new-password", "current_password": "guess"})).by(&ann);
+    for _ in 0..20 {
+        assert_eq!(guess().send().await.status, 403);
+    }
+    let refused = guess().send().await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "900"));
+    let right = json!({"password": "new-password", "current_password": PASSWORD});
+    assert_eq!(kit.patch("/api/account", right.clone()).by(&ann).send().await.status, 429);
+    kit.wait(15 * 60 * 1000);
+    assert_eq!(kit.patch("/api/account", right).by(&ann).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn bad_requests_are_named_and_change_nothing() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    kit.user("bob").await;
+    for (body, error) in [
+        ("", "malformed_json"),
+        ("[1]", "malformed_json"),
+        ("{}", "nothing_to_change"),
+        ("{\"admin\":true,\"id\":2,\"points\":9}", "nothing_to_change"),
+        ("{\"current_password\":\"x\"}", "nothing_to_change"),
+        ("{\"name\":\"\"}", "invalid_parameter:name"),
+        ("{\"name\":{}}", "invalid_parameter:name"),
+        ("{\"email\":\"bob\"}", "invalid_parameter:email"),
+        ("{\"password\":\"long-enough\"}", "missing_parameter:current_password"),
+        ("{\"password\":\"short\",\"current_password\":\"x\"}", "invalid_parameter:password"),
+    ] {
+        let reply = kit.call("PATCH", "/api/account").body("application/json", body).by(&ann).send().await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");
+    }
+    let taken = kit.patch("/api/account", json!({"email": "bob@example.com"})).by(&ann).send().await;
+    assert_eq!((taken.status, taken.error().as_str()), (409, "email_taken:email"));
+    let huge = kit.call("PATCH", "/api/account").body("application/json", vec![b' '; 10 << 20]).by(&ann).send().await;
+    assert_eq!(huge.status, 413);
+    assert_eq!(kit.delete("/api/account").by(&ann).send().await.status, 405);
+    assert_eq!(kit.number("SELECT count(*) FROM users WHERE updated_at = created_at AND admin = 0").await, 2);
+}
+
+#[tokio::test]
+async fn one_round_trip_each_and_one_more_to_hash() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    kit.batches();
+    kit.get("/api/account").by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "read");
+    kit.patch("/api/account", json!({"name": "b"})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "update");
+    kit.patch("/api/account", json!({"password": "new-password", "current_password": PASSWORD})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 2, "a new password");
+}
+
+#[tokio::test]
+async fn watchers_of_the_user_are_told() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    kit.patch("/api/account", json!({"name": "b"})).by(&ann).send().await;
+    let told = kit.told().await;
+    assert_eq!(told.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["users/1"]);
+    assert!(told[0].1.owner.as_ref().unwrap().v1.contains("\"name\":\"b\""));
+}

@@ -1,0 +1,389 @@
+//! The routes over in-memory SQLite with the real migrations.
+
+use edge::native::{Account, Kit, Reply};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse 電池";
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+fn kit() -> Kit {
+    Kit::new(crate::routes())
+}
+
+/// A user who can log in with `PASSWORD`.
+async fn user(kit: &Kit, name: &str) -> Account {
+    let account = kit.user(name).await;
+    let phc = web::password::hash(&kit.cx(), PASSWORD).unwrap();
+    kit.sql("UPDATE users SET password = ?1 WHERE id = ?2", [phc.into(), account.id.into()]).await;
+    account
+}
+
+async fn login(kit: &Kit, name: &str, password: &str) -> Reply {
+    kit.post("/api/sessions", json!({"email": format!("{name}@example.com"), "password": password})).send().await
+}
+
+/// The session and its token as an account to act as.
+fn account(session: &Value) -> Account {
+    Account {
+        id: session["user_id"].as_i64().unwrap(),
+        session_id: session["id"].as_str().unwrap().to_string(),
+        token: session["token"].as_str().unwrap().to_string(),
+    }
+}
+
+#[test]
+fn openapi_is_fresh() {
+    Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn a_session_from_beginning_to_end() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let long = format!("browser {}", "x".repeat(600));
+    let made = kit
+        .post("/api/sessions", json!({"email": " Ann@Example.com", "password": PASSWORD, "name": "手機"}))
+        .header("user-agent", &long)
+        .header("cf-connecting-ip", "203.0.113.7")
+        .send()
+        .await;
+    let session = made.json();
+    let me = account(&session);
+    assert_eq!((made.status, made.header("location")), (201, format!("/api/sessions/{}", me.session_id).as_str()));
+    let mut shown = session.clone();
+    shown.as_object_mut().unwrap().remove("token");
+    assert_eq!(
+        shown,
+        json!({"id": me.session_id, "name": "手機", "user_id": ann.id, "ip": "203.0.113.7", "user_agent": long[..512],
+            "created_at": "2026-11-20T00:00:00.000Z", "updated_at": "2026-11-20T00:00:00.000Z",
+            "expires_at": "2026-12-20T00:00:00.000Z"})
+    );
+    let path = format!("/api/sessions/{}", me.session_id);
+    assert_eq!(kit.get(&path).by(&me).send().await.json(), shown);
+
+    kit.wait(DAY);
+    let patched = kit.patch(&path, json!({"name": "桌機", "extend": true})).by(&me).send().await;
+    assert_eq!((patched.status, patched.json()["name"].clone()), (200, json!("桌機")));
+    assert_eq!(patched.json()["expires_at"], "2026-12-21T00:00:00.000Z");
+    assert_eq!(patched.json()["updated_at"], "2026-11-21T00:00:00.000Z");
+
+    assert_eq!(kit.delete(&path).by(&me).send().await.status, 204);
+    assert_eq!(kit.get("/api/sessions").by(&me).send().await.error(), "invalid_token", "on the very next request");
+    assert_eq!(kit.get(&path).by(&ann).send().await.status, 404);
+}
+
+#[tokio::test]
+async fn wrong_addresses_and_wrong_passwords_look_the_same() {
+    let kit = kit();
+    user(&kit, "ann").await;
+    kit.user("unusable").await;
+    let wrong = login(&kit, "ann", "not it").await;
+    assert_eq!((wrong.status, wrong.error().as_str()), (401, "invalid_credentials"));
+    for name in ["nobody", "unusable"] {
+        let reply = login(&kit, name, PASSWORD).await;
+        assert_eq!((reply.status, &reply.bytes, &reply.headers), (401, &wrong.bytes, &wrong.headers));
+    }
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 2);
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down() {
+    let kit = kit();
+    user(&kit, "ann").await;
+    user(&kit, "bob").await;
+    let from = |ip: &'static str, name: &str, password: &str| {
+        let body = json!({"email": format!("{name}@example.com"), "password": password});
+        kit.post("/api/sessions", body).header("cf-connecting-ip", ip)
+    };
+    for _ in 0..10 {
+        assert_eq!(from("1.1.1.1", "ann", "wrong").send().await.status, 401);
+        kit.wait(1000);
+    }
+    let refused = from("1.1.1.1", "ann", PASSWORD).send().await;
+    assert_eq!((refused.status, refused.error().as_str()), (429, "too_many_requests"));
+    assert_eq!(refused.header("retry-after"), "890");
+    assert_eq!(from("1.1.1.1", "bob", PASSWORD).send().await.status, 201, "another account");
+    assert_eq!(from("2.2.2.2", "ann", PASSWORD).send().await.status, 201, "another address");
+    kit.wait(890_000);
+    assert_eq!(from("1.1.1.1", "ann", PASSWORD).send().await.status, 201, "the window is over");
+    for _ in 0..20 {
+        assert_eq!(from("1.1.1.1", "ann", PASSWORD).send().await.status, 201, "good log-ins do not count");
+    }
+    kit.sql("UPDATE attempts SET n = 200 WHERE bucket = 'login:1.1.1.1'", []).await;
+    assert_eq!(from("1.1.1.1", "bob", PASSWORD).send().await.status, 429, "many accounts from one address");
+}
+
+#[tokio::test]
+async fn the_first_administrator_is_made_by_logging_in() {
+    let mut kit = kit();
+    kit.config.first_admin = Some(("Root@Example.com".into(), "first-password".into()));
+    user(&kit, "ann").await;
+    assert_eq!(login(&kit, "root", "first-passwore").await.error(), "invalid_credentials");
+    assert_eq!(login(&kit, "ann", "first-password").await.error(), "invalid_credentials");
+    let made = login(&kit, "root", "first-password").await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let root = account(&made.json());
+    assert_eq!(kit.get("/api/sessions").by(&root).send().await.json()["total"], 2, "sees ann's too");
+    assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1 AND email = 'root@example.com'").await, 1);
+    assert_eq!(login(&kit, "root", "first-password").await.status, 201, "an account like any other from now on");
+
+    let other = web::password::hash(&kit.cx(), "changed-password").unwrap();
+    kit.sql("UPDATE users SET password = ?1 WHERE admin = 1", [other.into()]).await;
+    assert_eq!(login(&kit, "root", "first-password").await.status, 401, "only while there is none");
+}
+
+#[tokio::test]
+async fn whoever_took_the_first_administrators_address_loses_it() {
+    let mut kit = kit();
+    kit.config.first_admin = Some(("root@example.com".into(), "first-password".into()));
+    let squatter = user(&kit, "root").await;
+    let made = login(&kit, "root", "first-password").await;
+    assert_eq!(made.status, 201);
+    assert_eq!(made.json()["user_id"], squatter.id);
+    assert_eq!(kit.get("/api/sessions").by(&squatter).send().await.error(), "invalid_token");
+    assert_eq!(login(&kit, "root", PASSWORD).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_earlier_profile() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let made = kit
+        .post("/api/sessions?profile=v0", json!({"email": "ann@example.com", "password": PASSWORD}))
+        .send()
+        .await
+        .json();
+    assert_eq!(made["user"], json!({"id": ann.id, "user_name": "ann"}));
+    assert!(made["userAgent"].is_string() && made["expiresAt"].is_string() && made.get("user_agent").is_none());
+    let list = kit.get("/api/sessions?profile=v0").bearer(made["token"].as_str().unwrap()).send().await;
+    assert_eq!((list.status, list.json()["list"][0]["user"].clone()), (200, made["user"].clone()));
+    let ticket = kit.call("POST", "/api/tickets?profile=v0").by(&ann).send().await.json();
+    assert!(ticket["expiresAt"].is_string());
+}
+
+#[tokio::test]
+async fn lists_show_ones_own_and_administrators_all() {
+    let kit = kit();
+    let (ann, bob, root) = (user(&kit, "ann").await, kit.user("bob").await, kit.admin("root").await);
+    kit.wait(1000);
+    let phone = json!({"email": "ann@example.com", "password": PASSWORD, "name": "phone"});
+    assert_eq!(kit.post("/api/sessions", phone).send().await.status, 201);
+    let total = |query: &'static str, by: &Account| {
+        let call = kit.get(query).by(by);
+        async move { call.send().await.json()["total"].as_i64() }
+    };
+    assert_eq!(kit.get("/api/sessions").send().await.error(), "unauthenticated");
+    assert_eq!(total("/api/sessions", &ann).await, Some(2));
+    assert_eq!(total("/api/sessions", &bob).await, Some(1));
+    assert_eq!(total("/api/sessions", &root).await, Some(4));
+    assert_eq!(total("/api/sessions?user=1", &root).await, Some(2));
+    assert_eq!(total("/api/sessions?user=1", &bob).await, Some(0));
+    assert_eq!(total("/api/sessions?user=me", &ann).await, Some(2));
+    assert_eq!(total("/api/sessions?search=PHONE", &ann).await, Some(1));
+    for sort in ["createdAt", "date%2B", "expiresAt"] {
+        let first = kit.get(&format!("/api/sessions?size=1&sort={sort}")).by(&root).send().await.json();
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let rest = kit.get(&format!("/api/sessions?sort={sort}&cursor={cursor}")).by(&root).send().await.json();
+        let rest: Vec<_> = rest["list"].as_array().unwrap().iter().map(|s| s["id"].clone()).collect();
+        assert!(rest.len() == 3 && !rest.contains(&first["list"][0]["id"]), "{sort}");
+    }
+    for (query, error) in
+        [("page=0", "invalid_parameter:page"), ("sort=x", "unknown_sort:sort"), ("user=x", "invalid_parameter:user")]
+    {
+        let reply = kit.get(&format!("/api/sessions?{query}")).by(&ann).send().await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, error));
+    }
+}
+
+#[tokio::test]
+async fn others_sessions_are_not_there() {
+    let kit = kit();
+    let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
+    let path = format!("/api/sessions/{}", ann.session_id);
+    let never = kit.get(&format!("/api/sessions/{}", "0".repeat(32))).by(&bob).send().await;
+    assert_eq!(never.status, 404);
+    assert_eq!(kit.get(&path).by(&bob).send().await.bytes, never.bytes);
+    assert_eq!(kit.get(&path).send().await.bytes, never.bytes);
+    assert_eq!(kit.patch(&path, json!({"name": "x"})).by(&bob).send().await.bytes, never.bytes);
+    assert_eq!(kit.delete(&path).by(&bob).send().await.bytes, never.bytes);
+    assert_eq!(kit.delete(&path).send().await.error(), "unauthenticated");
+    for id in ["1", "x", "%00", &"A".repeat(32), &"f".repeat(33), "../users"] {
+        let reply = kit.get(&format!("/api/sessions/{id}")).by(&ann).send().await;
+        assert_eq!(reply.status, 404, "{id}");
+    }
+    assert_eq!(kit.get(&path).by(&ann).send().await.status, 200);
+    assert_eq!(kit.delete(&path).by(&root).send().await.status, 204, "an administrator may end it");
+    assert_eq!(kit.get(&path).by(&ann).send().await.error(), "invalid_token");
+}
+
+#[tokio::test]
+async fn ends_can_be_moved_within_a_year() {
+    let kit = kit();
+    user(&kit, "ann").await;
+    let ann = account(&login(&kit, "ann", PASSWORD).await.json());
+    kit.sql("DELETE FROM sessions WHERE ip = 'test'", []).await;
+    let path = format!("/api/sessions/{}", ann.session_id);
+    let end = |text: String| kit.patch(&path, json!({"expires_at": text})).by(&ann);
+    let day = |n: i64| kit.now().plus(n * DAY).rfc3339();
+    assert_eq!(end(day(365)).send().await.json()["expires_at"], day(365));
+    for bad in [day(366), day(0), day(-1), "0001-01-01T00:00:00Z".into(), "9999-12-31T23:59:59Z".into(), "soon".into()]
+    {
+        assert_eq!(end(bad.clone()).send().await.error(), "invalid_parameter:expires_at", "{bad}");
+    }
+    assert_eq!(
+        kit.patch(&path, json!({"extend": true})).by(&ann).send().await.json()["expires_at"],
+        day(365),
+        "never shortens"
+    );
+    assert_eq!(end(day(1)).send().await.json()["expires_at"], day(1), "an earlier end is an end");
+    assert_eq!(kit.patch(&path, json!({})).by(&ann).send().await.error(), "nothing_to_change");
+    let last = kit.now().plus(366 * DAY).rfc3339();
+    for _ in 0..3 {
+        kit.patch(&path, json!({"expires_at": day(300)})).by(&ann).send().await;
+        kit.wait(200 * DAY);
+    }
+    assert_eq!(kit.get(&path).by(&ann).send().await.error(), "invalid_token");
+    let rows =
+        kit.sql("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', expires_at / 1000.0, 'unixepoch') AS t FROM sessions", []);
+    assert_eq!(rows.await.first().unwrap().text("t"), Some(last.as_str()), "as long as its token");
+}
+
+#[tokio::test]
+async fn expired_sessions_are_over_and_removed() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let me = account(&login(&kit, "ann", PASSWORD).await.json());
+    kit.wait(30 * DAY);
+    for who in [&ann, &me] {
+        assert_eq!(kit.get("/api/sessions").by(who).send().await.error(), "invalid_token");
+    }
+    let again = login(&kit, "ann", PASSWORD).await;
+    assert_eq!(again.status, 201);
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 1);
+}
+
+#[tokio::test]
+async fn a_password_that_changes_meanwhile_opens_nothing() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let scope = store::Scope { me: 0, now: kit.now(), profile: domain::Profile::V1 };
+    let session = crate::store::NewSession { id: "s".into(), name: "".into(), ip: "".into(), user_agent: "".into() };
+    let who = crate::store::Who::User { id: ann.id, phc: "the former".into() };
+    let mut batch = store::Batch::new();
+    batch.extend(crate::store::open(scope, &who, &session));
+    let opened = batch.push(crate::store::opened(scope, "s"));
+    let outcome = batch.run(&*kit.cx().ports.sql).await.unwrap();
+    assert!(outcome.rows(opened).is_empty());
+}
+
+#[tokio::test]
+async fn bad_requests_are_named_and_change_nothing() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let path = format!("/api/sessions/{}", ann.session_id);
+    for (method, path, body, error) in [
+        ("POST", "/api/sessions", "", "malformed_json"),
+        ("POST", "/api/sessions", "[]", "malformed_json"),
+        ("POST", "/api/sessions", "{\"email\":\"a@b.c\",\"password\":\"\\ud800\"}", "malformed_json"),
+        ("POST", "/api/sessions", "{}", "missing_parameter:email"),
+        ("POST", "/api/sessions", "{\"email\":\"ann\",\"password\":\"x\"}", "invalid_parameter:email"),
+        ("POST", "/api/sessions", "{\"email\":\"a@b.c\"}", "missing_parameter:password"),
+        ("POST", "/api/sessions", "{\"email\":\"a@b.c\",\"password\":1e99}", "invalid_parameter:password"),
+        ("POST", "/api/sessions", "{\"email\":\"a@b.c\",\"password\":\"\"}", "invalid_parameter:password"),
+        ("PATCH", &path, "{\"name\":[]}", "invalid_parameter:name"),
+        ("PATCH", &path, "{\"extend\":1}", "invalid_parameter:extend"),
+        ("PATCH", &path, "{\"expires_at\":99999999999999999999}", "invalid_parameter:expires_at"),
+    ] {
+        let reply = kit.call(method, path).body("application/json", body).by(&ann).send().await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{method} {body}");
+    }
+    let long = json!({"email": "a@b.c", "password": "x".repeat(257)});
+    assert_eq!(kit.post("/api/sessions", long).send().await.error(), "invalid_parameter:password");
+    let huge = kit.call("POST", "/api/sessions").body("application/json", vec![b' '; 10 << 20]).send().await;
+    assert_eq!(huge.status, 413);
+    let put = kit.call("PUT", "/api/sessions").send().await;
+    assert_eq!((put.status, put.error().as_str()), (405, "method_not_allowed"));
+    assert_eq!(kit.number("SELECT count(*) FROM sessions WHERE name = '' AND updated_at = created_at").await, 1);
+    assert_eq!(kit.number("SELECT count(*) FROM attempts").await, 0, "nothing was tried");
+}
+
+#[tokio::test]
+async fn logging_in_again_with_the_same_key_replays() {
+    let kit = kit();
+    user(&kit, "ann").await;
+    let send = |name: &str| {
+        let body = json!({"email": "ann@example.com", "password": PASSWORD, "name": name});
+        kit.post("/api/sessions", body).header("idempotency-key", "k 1")
+    };
+    let first = send("a").send().await;
+    assert_eq!(first.status, 201);
+    kit.wait(60_000);
+    let again = send("a").send().await;
+    assert_eq!((again.status, &again.bytes, again.header("location")), (201, &first.bytes, first.header("location")));
+    assert_eq!(send("b").send().await.status, 422);
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 2);
+    let rows = kit.sql("SELECT response, body_hash FROM idempotency", []).await;
+    let stored = rows.first().unwrap();
+    assert!(!stored.text("response").unwrap().contains("token"), "tokens are not stored");
+    let plain =
+        web::sha256_hex(json!({"email": "ann@example.com", "password": PASSWORD, "name": "a"}).to_string().as_bytes());
+    assert_ne!(stored.text("body_hash"), Some(plain.as_str()), "nor hashes to guess passwords against");
+}
+
+#[tokio::test]
+async fn tickets_are_good_once_for_half_a_minute() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    assert_eq!(kit.call("POST", "/api/tickets").send().await.error(), "unauthenticated");
+    let made = kit.call("POST", "/api/tickets").by(&ann).send().await;
+    assert_eq!((made.status, made.header("location")), (201, ""));
+    let ticket = made.json()["ticket"].as_str().unwrap().to_string();
+    assert_eq!(made.json()["expires_at"], kit.now().plus(30_000).rfc3339());
+    assert_eq!(kit.number("SELECT count(*) FROM tickets WHERE length(id) = 64").await, 1, "hashed");
+    let watch = |ticket: &str| {
+        let path = format!("/api/sessions/{}?ticket={ticket}", ann.session_id);
+        kit.get(&path).header("upgrade", "websocket")
+    };
+    assert_eq!(watch(&ticket).send().await.status, 200);
+    assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "used up");
+    kit.call("POST", "/api/tickets").by(&ann).send().await;
+    let path = format!("/api/sessions/{}", ann.session_id);
+    assert_eq!(kit.delete(&path).by(&ann).send().await.status, 204);
+    assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "gone with the session");
+}
+
+#[tokio::test]
+async fn one_round_trip_each_and_two_to_log_in() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let path = format!("/api/sessions/{}", ann.session_id);
+    kit.batches();
+    login(&kit, "ann", PASSWORD).await;
+    assert_eq!(kit.batches(), 2, "log-in");
+    login(&kit, "ann", "wrong").await;
+    assert_eq!(kit.batches(), 1, "a wrong one");
+    kit.get("/api/sessions").by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "list");
+    kit.get(&path).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "read");
+    kit.patch(&path, json!({"name": "b"})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "update");
+    kit.call("POST", "/api/tickets").by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "ticket");
+    kit.delete(&path).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "delete");
+}
+
+#[tokio::test]
+async fn watchers_are_told() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let path = format!("/api/sessions/{}", ann.session_id);
+    kit.patch(&path, json!({"name": "b"})).by(&ann).send().await;
+    kit.delete(&path).by(&ann).send().await;
+    let told = kit.told().await;
+    let room = format!("sessions/{}", ann.session_id);
+    assert_eq!(told.iter().map(|(r, _)| r.as_str()).collect::<Vec<_>>(), [&room, &room]);
+    assert!(told[0].1.owner.as_ref().unwrap().v1.contains("\"name\":\"b\"") && told[0].1.public.is_none());
+    assert!(told[1].1.end && told[1].1.owner.is_none());
+}

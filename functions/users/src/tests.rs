@@ -1,0 +1,376 @@
+//! The routes over in-memory SQLite with the real migrations.
+
+use edge::native::{Account, Kit, Reply};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse 電池";
+
+fn kit() -> Kit {
+    Kit::new(crate::routes())
+}
+
+fn person(name: &str) -> Value {
+    json!({"email": format!("{name}@example.com"), "password": PASSWORD, "name": name})
+}
+
+async fn sign_up(kit: &Kit, name: &str) -> Reply {
+    kit.post("/api/users", person(name)).send().await
+}
+
+/// A user who knows their password.
+async fn user(kit: &Kit, name: &str) -> Account {
+    let account = kit.user(name).await;
+    let phc = web::password::hash(&kit.cx(), PASSWORD).unwrap();
+    kit.sql("UPDATE users SET password = ?1 WHERE id = ?2", [phc.into(), account.id.into()]).await;
+    account
+}
+
+async fn password_of(kit: &Kit, id: i64) -> String {
+    let rows = kit.sql("SELECT password FROM users WHERE id = ?1", [id.into()]).await;
+    rows.first().and_then(|row| row.text("password")).unwrap_or_default().to_string()
+}
+
+#[test]
+fn openapi_is_fresh() {
+    Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn a_user_from_beginning_to_end() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    let made = kit
+        .post("/api/users", json!({"email": " Ann@Example.com ", "password": PASSWORD, "name": " 安 "}))
+        .send()
+        .await;
+    assert_eq!((made.status, made.header("location")), (201, "/api/users/2"));
+    let expected = json!({"id": 2, "name": "安", "email": "ann@example.com", "admin": false,
+        "created_at": "2026-11-20T00:00:00.000Z", "updated_at": "2026-11-20T00:00:00.000Z"});
+    assert_eq!(made.json(), expected, "who signs up sees their own address");
+    let phc = password_of(&kit, 2).await;
+    assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$") && web::password::verify(Some(&phc), PASSWORD));
+
+    let mut anyones = expected.clone();
+    anyones["email"] = Value::Null;
+    assert_eq!(kit.get("/api/users/2").send().await.json(), anyones);
+    assert_eq!(kit.get("/api/users/2").by(&root).send().await.json(), expected);
+
+    kit.wait(5000);
+    let patched = kit.patch("/api/users/2", json!({"name": "Ann", "admin": true})).by(&root).send().await;
+    assert_eq!((patched.status, patched.json()["name"].clone()), (200, json!("Ann")));
+    assert_eq!(
+        (patched.json()["admin"].clone(), patched.json()["email"].clone()),
+        (json!(true), expected["email"].clone())
+    );
+    assert_eq!(patched.json()["updated_at"], "2026-11-20T00:00:05.000Z");
+
+    assert_eq!(kit.delete("/api/users/2").by(&root).send().await.status, 204);
+    let never = kit.get("/api/users/999").send().await;
+    assert_eq!(never.status, 404);
+    assert_eq!(kit.get("/api/users/2").send().await.bytes, never.bytes);
+}
+
+#[tokio::test]
+async fn the_earlier_profile() {
+    let kit = kit();
+    sign_up(&kit, "ann").await;
+    let list = kit.get("/api/users?profile=v0&pageSize=1").send().await.json();
+    assert_eq!(list["pageSize"], 1);
+    assert!(list["list"][0]["createdAt"].is_string() && list["list"][0].get("created_at").is_none());
+    assert_eq!(kit.get("/api/users/1?profile=v0").send().await.json(), list["list"][0]);
+}
+
+#[tokio::test]
+async fn addresses_are_seen_and_searched_by_few() {
+    let kit = kit();
+    let (ann, root) = (kit.user("ann").await, kit.admin("root").await);
+    kit.user("bob").await;
+    let shown = |by: Option<&Account>| {
+        let call = kit.get("/api/users?sort=name");
+        let call = by.map(|by| kit.get("/api/users?sort=name").by(by)).unwrap_or(call);
+        async move {
+            let json = call.send().await.json();
+            json["list"].as_array().unwrap().iter().map(|u| u["email"].is_string()).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(shown(None).await, [false, false, false]);
+    assert_eq!(shown(Some(&ann)).await, [true, false, false]);
+    assert_eq!(shown(Some(&root)).await, [true, true, true]);
+    let total = |query: &str, by: &Account| {
+        let call = kit.get(&format!("/api/users?{query}")).by(by);
+        async move { call.send().await.json()["total"].as_i64() }
+    };
+    assert_eq!(total("search=example.com", &ann).await, Some(1));
+    assert_eq!(total("search=example.com", &root).await, Some(3));
+    assert_eq!(total("search=BOB", &ann).await, Some(1), "by name");
+    assert_eq!(total("admin=true", &ann).await, Some(1));
+    assert_eq!(total("user=me,3", &ann).await, Some(2));
+    assert_eq!(total("date=2025", &ann).await, Some(0));
+}
+
+#[tokio::test]
+async fn addresses_are_taken_once() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let taken = sign_up(&kit, "Ann").await;
+    assert_eq!((taken.status, taken.error().as_str()), (409, "email_taken:email"));
+    assert_eq!(sign_up(&kit, "bob").await.status, 201);
+    let path = format!("/api/users/{}", ann.id);
+    let patch = kit.patch(&path, json!({"email": "BOB@example.com"})).by(&ann).send().await;
+    assert_eq!((patch.status, patch.error().as_str()), (409, "email_taken:email"));
+    let own = kit.patch(&path, json!({"email": "ann@example.com"})).by(&ann).send().await;
+    assert_eq!(own.status, 200, "one's own is not taken");
+    let moved = kit.patch(&path, json!({"email": "Ann2@example.com"})).by(&ann).send().await;
+    assert_eq!(moved.json()["email"], "ann2@example.com");
+}
+
+#[tokio::test]
+async fn sign_up_can_be_closed() {
+    let mut kit = kit();
+    kit.config.signup_open = false;
+    let (ann, root) = (kit.user("ann").await, kit.admin("root").await);
+    let refused = sign_up(&kit, "bob").await;
+    assert_eq!((refused.status, refused.error().as_str()), (403, "signup_closed"));
+    assert_eq!(kit.post("/api/users", person("bob")).by(&ann).send().await.error(), "signup_closed");
+    assert_eq!(kit.number("SELECT count(*) FROM users").await, 2);
+    assert_eq!(kit.post("/api/users", person("bob")).by(&root).send().await.status, 201);
+}
+
+#[tokio::test]
+async fn sign_ups_are_counted() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    let from = |ip: &str, name: &str| kit.post("/api/users", person(name)).header("cf-connecting-ip", ip);
+    assert_eq!(from("1.1.1.1", "a").send().await.status, 201);
+    kit.sql("UPDATE attempts SET n = 100 WHERE bucket = 'signup:1.1.1.1'", []).await;
+    kit.wait(60_000);
+    let refused = from("1.1.1.1", "b").send().await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "3540"));
+    assert_eq!(from("2.2.2.2", "b").send().await.status, 201);
+    assert_eq!(from("1.1.1.1", "c").by(&root).send().await.status, 201, "administrators are not slowed down");
+    kit.wait(3_540_000);
+    assert_eq!(from("1.1.1.1", "d").send().await.status, 201);
+}
+
+#[tokio::test]
+async fn only_administrators_make_administrators() {
+    let kit = kit();
+    let (ann, root) = (kit.user("ann").await, kit.admin("root").await);
+    let mut boss = person("boss");
+    boss["admin"] = json!(true);
+    assert_eq!(kit.post("/api/users", boss.clone()).send().await.error(), "forbidden");
+    assert_eq!(kit.post("/api/users", boss.clone()).by(&ann).send().await.error(), "forbidden");
+    let path = format!("/api/users/{}", ann.id);
+    assert_eq!(kit.patch(&path, json!({"admin": true})).by(&ann).send().await.error(), "forbidden");
+    assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1").await, 1);
+    assert_eq!(kit.post("/api/users", boss).by(&root).send().await.json()["admin"], true);
+    assert_eq!(kit.patch(&path, json!({"admin": true})).by(&root).send().await.json()["admin"], true);
+}
+
+#[tokio::test]
+async fn the_last_administrator_stays() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    let path = format!("/api/users/{}", root.id);
+    let demote = kit.patch(&path, json!({"admin": false, "name": "nobody"})).by(&root).send().await;
+    assert_eq!((demote.status, demote.error().as_str()), (409, "last_admin"));
+    assert_eq!(kit.delete(&path).by(&root).send().await.error(), "last_admin");
+    assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1 AND name = 'root'").await, 1);
+    let second = kit.admin("second").await;
+    assert_eq!(kit.patch(&path, json!({"admin": false})).by(&root).send().await.status, 200);
+    assert_eq!(kit.delete(&path).by(&root).send().await.status, 204, "no longer one");
+    assert_eq!(kit.delete(&format!("/api/users/{}", second.id)).by(&second).send().await.status, 409);
+    let ann = kit.user("ann").await;
+    kit.sql("UPDATE users SET admin = 0", []).await;
+    let gone = kit.delete(&format!("/api/users/{}", ann.id)).by(&ann).send().await;
+    assert_eq!(gone.status, 204, "where there are none, none is the last");
+}
+
+#[tokio::test]
+async fn only_oneself_and_administrators_change_a_user() {
+    let kit = kit();
+    let (ann, bob) = (user(&kit, "ann").await, kit.user("bob").await);
+    let path = format!("/api/users/{}", ann.id);
+    for patch in [json!({"name": "x"}), json!({"email": "x@example.com"}), json!({"password": "longer-than-8"})] {
+        assert_eq!(kit.patch(&path, patch.clone()).send().await.error(), "unauthenticated");
+        assert_eq!(kit.patch(&path, patch.clone()).by(&bob).send().await.error(), "forbidden");
+        assert_eq!(kit.patch("/api/users/99", patch).by(&bob).send().await.error(), "not_found");
+    }
+    assert_eq!(kit.delete(&path).send().await.status, 401);
+    assert_eq!(kit.delete(&path).by(&bob).send().await.status, 403);
+    assert_eq!(kit.delete("/api/users/99").by(&bob).send().await.status, 404);
+    let count = "SELECT count(*) FROM users WHERE id = 1 AND name = 'ann' AND email = 'ann@example.com' AND updated_at = created_at";
+    assert_eq!(kit.number(count).await, 1);
+    assert!(web::password::verify(Some(&password_of(&kit, ann.id).await), PASSWORD));
+    assert_eq!(kit.get("/api/users").by(&ann).send().await.status, 200, "ann is still logged in");
+}
+
+#[tokio::test]
+async fn ones_own_password_needs_the_current_one_and_ends_other_sessions() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    kit.sql("INSERT INTO sessions SELECT 'other', user_id, name, ip, user_agent, created_at, updated_at, expires_at FROM sessions", []).await;
+    let path = format!("/api/users/{}", ann.id);
+    let change = |body: Value| kit.patch(&path, body).by(&ann);
+    assert_eq!(change(json!({"password": "new-password"})).send().await.error(), "missing_parameter:current_password");
+    let wrong = change(json!({"password": "new-password", "current_password": "wrong"})).send().await;
+    assert_eq!((wrong.status, wrong.error().as_str()), (403, "wrong_password:current_password"));
+    assert_eq!(change(json!({"current_password": PASSWORD})).send().await.error(), "nothing_to_change");
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 2);
+    let done = change(json!({"password": "new-password", "current_password": PASSWORD})).send().await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert!(web::password::verify(Some(&password_of(&kit, ann.id).await), "new-password"));
+    assert_eq!(kit.number("SELECT count(*) FROM sessions WHERE id = 'other'").await, 0);
+    assert_eq!(kit.get("/api/users").by(&ann).send().await.status, 200, "this one stays");
+}
+
+#[tokio::test]
+async fn passwords_set_by_administrators_end_all_sessions() {
+    let kit = kit();
+    let (ann, root) = (user(&kit, "ann").await, kit.admin("root").await);
+    let path = format!("/api/users/{}", ann.id);
+    let set = kit.patch(&path, json!({"password": "reset-password"})).by(&root).send().await;
+    assert_eq!(set.status, 200);
+    assert!(web::password::verify(Some(&password_of(&kit, ann.id).await), "reset-password"));
+    assert_eq!(kit.get("/api/users").by(&ann).send().await.error(), "invalid_token");
+    assert_eq!(kit.get("/api/users").by(&root).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn deleting_a_user_takes_what_is_theirs() {
+    let kit = kit();
+    let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
+    for who in [ann.id, bob.id] {
+        kit.sql(
+            "INSERT INTO images (name, key, width, height, size, sha256, prompt, num_inference_steps, guidance_scale, scheduler, seed, user_id, created_at, updated_at) \
+             VALUES ('', 'image-' || CAST(?1 AS INTEGER), 1, 1, 1, '', '', 1, 1, 'DDIM', 0, ?1, 0, 0)",
+            [who.into()],
+        )
+        .await;
+        kit.sql(
+            "INSERT INTO uploads (key, content_type, user_id, created_at, updated_at) VALUES ('upload-' || CAST(?1 AS INTEGER), '', ?1, 0, 0)",
+            [who.into()],
+        )
+        .await;
+        kit.sql(
+            "INSERT INTO tags (name, user_id, created_at, updated_at) VALUES (CAST(?1 AS TEXT), ?1, 0, 0)",
+            [who.into()],
+        )
+        .await;
+    }
+    let path = format!("/api/users/{}", ann.id);
+    assert_eq!(kit.delete(&path).by(&ann).send().await.status, 204);
+    let rows = kit.sql("SELECT target FROM outbox WHERE kind = 'delete_blob' ORDER BY target", []).await;
+    let targets: Vec<_> = rows.iter().filter_map(|row| row.text("target").map(str::to_string)).collect();
+    assert_eq!(targets, ["image-1", "upload-1"]);
+    for (left, sql) in [
+        (1, "SELECT count(*) FROM images"),
+        (1, "SELECT count(*) FROM uploads"),
+        (1, "SELECT count(*) FROM sessions"),
+        (2, "SELECT count(*) FROM tags"),
+        (1, "SELECT count(*) FROM users"),
+    ] {
+        assert_eq!(kit.number(sql).await, left, "{sql}");
+    }
+    for reply in [kit.get(&path).by(&ann).send().await, kit.patch(&path, json!({"name": "x"})).by(&ann).send().await] {
+        assert_eq!(reply.error(), "invalid_token", "the token of someone who is gone");
+    }
+    assert_eq!(sign_up(&kit, "ann").await.json()["id"], 3, "ids are not given out twice");
+}
+
+#[tokio::test]
+async fn bad_requests_are_named_and_change_nothing() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    for (query, error) in [
+        ("page=0", "invalid_parameter:page"),
+        ("size=101", "invalid_parameter:size"),
+        ("sort=email", "unknown_sort:sort"),
+        ("admin=yes", "invalid_parameter:admin"),
+        ("user=0", "invalid_parameter:user"),
+        ("user=me", "unauthenticated:user"),
+        ("date=x", "invalid_parameter:date"),
+    ] {
+        assert_eq!(kit.get(&format!("/api/users?{query}")).send().await.error(), error, "{query}");
+    }
+    for (body, error) in [
+        ("", "malformed_json".to_string()),
+        ("[]", "malformed_json".into()),
+        ("{\"name\":\"\\udc00\"}", "malformed_json".into()),
+        ("{}", "missing_parameter:email".into()),
+        ("{\"email\":\"a\"}", "invalid_parameter:email".into()),
+        ("{\"email\":\"a@b.c\"}", "missing_parameter:password".into()),
+        ("{\"email\":\"a@b.c\",\"password\":\"1234567\"}", "invalid_parameter:password".into()),
+        ("{\"email\":\"a@b.c\",\"password\":12345678}", "invalid_parameter:password".into()),
+        ("{\"email\":\"a@b.c\",\"password\":\"12345678\"}", "missing_parameter:name".into()),
+        ("{\"email\":\"a@b.c\",\"password\":\"12345678\",\"name\":\" \"}", "invalid_parameter:name".into()),
+        ("{\"email\":\"a@b.c\",\"password\":\"12345678\",\"name\":\"\\u0000\"}", "invalid_parameter:name".into()),
+        (
+            "{\"email\":\"a@b.c\",\"password\":\"12345678\",\"name\":\"a\",\"admin\":1}",
+            "invalid_parameter:admin".into(),
+        ),
+    ] {
+        let reply = kit.call("POST", "/api/users").body("application/json", body).send().await;
+        assert_eq!((reply.status, reply.error()), (400, error), "{body}");
+    }
+    let mut long = person("long");
+    long["password"] = json!("長".repeat(257));
+    assert_eq!(kit.post("/api/users", long.clone()).send().await.error(), "invalid_parameter:password");
+    assert_eq!(kit.number("SELECT count(*) FROM attempts").await, 0, "cheap checks come first");
+    long["password"] = json!("長".repeat(256));
+    assert_eq!(kit.post("/api/users", long).send().await.status, 201);
+    let huge = kit.call("POST", "/api/users").body("application/json", vec![b' '; 10 << 20]).send().await;
+    assert_eq!((huge.status, huge.error().as_str()), (413, "body_too_large"));
+    for path in ["/api/users/0", "/api/users/me", "/api/users/9007199254740992", "/api/users/1%20OR%201=1"] {
+        assert_eq!(kit.patch(path, json!({"name": "x"})).by(&ann).send().await.status, 404, "{path}");
+    }
+    assert_eq!(kit.number("SELECT count(*) FROM users").await, 2);
+}
+
+#[tokio::test]
+async fn signing_up_again_with_the_same_key_replays() {
+    let kit = kit();
+    let send = |name: &str| kit.post("/api/users", person(name)).header("idempotency-key", "k 1");
+    let first = send("ann").send().await;
+    assert_eq!(first.status, 201);
+    let again = send("ann").send().await;
+    assert_eq!((again.status, &again.bytes, again.header("location")), (201, &first.bytes, "/api/users/1"));
+    assert_eq!(send("bob").send().await.error(), "idempotency_key_reused:Idempotency-Key");
+    let rows = kit.sql("SELECT body_hash FROM idempotency", []).await;
+    let plain = web::sha256_hex(person("ann").to_string().as_bytes());
+    assert_ne!(rows.first().unwrap().text("body_hash"), Some(plain.as_str()), "no hash to guess passwords against");
+}
+
+#[tokio::test]
+async fn one_round_trip_each_and_one_more_to_hash() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let path = format!("/api/users/{}", ann.id);
+    kit.batches();
+    kit.get("/api/users").by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "list");
+    kit.get(&path).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "read");
+    kit.patch(&path, json!({"name": "b"})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "update");
+    kit.patch(&path, json!({"password": "new-password", "current_password": PASSWORD})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 2, "a new password");
+    sign_up(&kit, "bob").await;
+    assert_eq!(kit.batches(), 2, "sign-up");
+    kit.delete(&path).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "delete");
+}
+
+#[tokio::test]
+async fn watchers_are_told() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let path = format!("/api/users/{}", ann.id);
+    kit.patch(&path, json!({"name": "b"})).by(&ann).send().await;
+    kit.delete(&path).by(&ann).send().await;
+    let told = kit.told().await;
+    assert_eq!(told.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["users/1", "users/1"]);
+    let (public, owner) = (told[0].1.public.as_ref().unwrap(), told[0].1.owner.as_ref().unwrap());
+    assert!(owner.v1.contains("ann@example.com") && !public.v1.contains("ann@example.com"));
+    assert!(public.v1.contains("\"name\":\"b\"") && told[1].1.end);
+}
