@@ -19,6 +19,7 @@ pub enum Kind {
     UnsupportedMedia,
     Unprocessable,
     TooMany,
+    OutOfRange,
     Unavailable,
     Internal,
 }

@@ -53,7 +53,8 @@ catalogue! {
     INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG, WebP)." "檔案不是可讀取的圖片（PNG、JPEG、WebP）。" "文件不是可读取的图片（PNG、JPEG、WebP）。";
     IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";
     UPLOAD_INCOMPLETE "upload_incomplete" Conflict "Parts of this upload are missing or differ." "上傳的分段不完整或不符。" "上传的分段不完整或不符。";
-    RANGE_NOT_SATISFIABLE "range_not_satisfiable" Malformed "The range lies outside the object." "要求的範圍超出物件。" "请求的范围超出对象。";
+    UPLOAD_COMPLETE "upload_complete" Conflict "This upload is already complete." "此上傳已完成。" "该上传已完成。";
+    RANGE_NOT_SATISFIABLE "range_not_satisfiable" OutOfRange "The range lies outside the object." "要求的範圍超出物件。" "请求的范围超出对象。";
 }
 
 #[cfg(test)]
