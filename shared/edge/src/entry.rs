@@ -21,5 +21,15 @@ macro_rules! entry {
                 $crate::worker::serve(app, request, env, context).await
             }
         }
+
+        #[cfg(target_os = "wasi")]
+        mod entry {
+            use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+
+            #[spin_sdk::http_component]
+            async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+                $crate::spin::serve(&$routes(), request, out).await;
+            }
+        }
     };
 }

@@ -4,6 +4,8 @@
 mod entry;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+#[cfg(target_os = "wasi")]
+pub mod spin;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub mod worker;
 
