@@ -37,7 +37,8 @@ fn arrows() -> BTreeMap<String, (String, BTreeSet<String>)> {
             let path = text(&package["manifest_path"]).replace(&root, "");
             let folder = path.split('/').nth(1).unwrap_or_default().to_string();
             let dependencies = package["dependencies"].as_array().into_iter().flatten();
-            let ours = dependencies.filter(|d| d["kind"] != "dev").map(|d| text(&d["name"])).filter(|d| names.contains(d));
+            let ours =
+                dependencies.filter(|d| d["kind"] != "dev").map(|d| text(&d["name"])).filter(|d| names.contains(d));
             (text(&package["name"]), (folder, ours.collect()))
         })
         .collect()

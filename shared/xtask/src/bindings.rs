@@ -89,10 +89,8 @@ fn durable(workspace: &Workspace, function: &Function) -> Result<BTreeMap<String
         objects.map(|(name, class)| (name.clone(), Durable { class: class.clone(), script: owner.worker() })).collect()
     };
     let mut all: BTreeMap<_, _> = of(function).into_iter().collect();
-    if function.needs(Need::Hub)
-        && let Some(hub) = workspace.functions.iter().find(|f| f.name == HUB)
-    {
-        all.extend(of(hub));
+    if function.needs(Need::Hub) {
+        all.extend(of(workspace.function(HUB)?));
     }
     Ok(all)
 }

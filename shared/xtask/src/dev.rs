@@ -34,8 +34,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let begun = Instant::now();
     let tools = setup::run(workspace)?;
     build::run(workspace, &tools, &workspace.select(&[])?, false)?;
-    let whole = workspace.has("sessions"); // until that function lands
-    let binary = if whole { Some(runner::build(workspace)?) } else { None };
+    let binary = runner::build(workspace)?;
 
     edge::check_port(args.port)?;
     let state = path::absolute(args.state.unwrap_or_else(|| workspace.path(".dev")))?;
@@ -44,10 +43,8 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let stop = Stop::on_signals()?;
     let options = Options { port: args.port, state: state.join(DATA), release: false, vars: BTreeMap::new() };
     let mut edge = Edge::start(workspace, &tools, &options, &stop)?;
-    if whole {
-        log_in(&edge.url)?;
-    }
-    let runner = binary.map(|binary| Runner::start(&binary, &edge.url, &state)).transpose()?;
+    log_in(&edge.url)?;
+    let runner = Runner::start(&binary, &edge.url, &state)?;
     eprintln!("dev: up after {:.1} s", begun.elapsed().as_secs_f64());
     println!("ready {}", edge.url);
     println!("{}", example(&edge.url));
@@ -100,7 +97,8 @@ fn example(url: &str) -> String {
   # Draw a picture:
   TOKEN=$(curl -s {url}/api/sessions -H 'content-type: application/json' -d '{login}' | grep -o '"token":"[^"]*' | cut -d'"' -f4)
   TASK=$(curl -s {url}/api/tasks -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{task}' | grep -o '"id":[0-9]*' | head -1 | cut -d: -f2)
-  until curl -s {url}/api/tasks/$TASK -H "authorization: Bearer $TOKEN" | tee /dev/stderr | grep -qE '"status":"(success|error)"'; do sleep 1; echo; done
+  until R=$(curl -s {url}/api/tasks/$TASK -H "authorization: Bearer $TOKEN"); echo "$R"; echo "$R" | grep -qE '"status":"(success|error)"'; do sleep 1; done
+  curl -s -o picture.png {url}$(echo "$R" | grep -o '/files/[^"]*' | head -1)
 "#
     )
 }

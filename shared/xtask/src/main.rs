@@ -1,5 +1,6 @@
 //! `cargo xtask …`: everything the project does to itself. One file per command; this one only reads the command line.
 
+mod alone;
 #[cfg(test)]
 mod arrows;
 mod bindings;
@@ -10,6 +11,7 @@ mod dev;
 mod edge;
 mod lint;
 mod manifests;
+mod new;
 mod openapi;
 mod process;
 mod runner;
@@ -45,6 +47,8 @@ enum Command {
     },
     /// Set up, build and run everything here: the edge on workerd and a runner on the CPU
     Dev(dev::Args),
+    /// Run the edge alone, as last built, until standard input ends
+    Edge(alone::Args),
     /// Run all tests: native, then end to end on workerd
     Test(test::Args),
     /// Check formatting and lints, natively and for WASM
@@ -54,6 +58,11 @@ enum Command {
         /// Only fail when the merged one is stale
         #[arg(long)]
         check: bool,
+    },
+    /// Make a new resource under functions/: crate, table, manifests, OpenAPI
+    New {
+        /// Its name in the plural, like articles
+        name: String,
     },
     /// Deploy every Worker with wrangler
     Deploy {
@@ -90,8 +99,10 @@ fn run(command: Command) -> Result<()> {
         Command::Test(args) => test::run(&workspace, &args),
         Command::Lint => lint::run(&workspace),
         Command::Openapi { check } => openapi::run(&workspace, check),
+        Command::New { name } => new::run(&workspace, &name),
         Command::Manifests { check } => manifests::run(&workspace, check),
         Command::Dev(args) => dev::run(&workspace, args),
+        Command::Edge(args) => alone::run(&workspace, args),
         Command::Build { release, functions } => {
             let tools = setup::run(&workspace)?;
             build::run(&workspace, &tools, &workspace.select(&functions)?, release)

@@ -70,7 +70,8 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count) -> Result<b
     let mut cargo = cargo(workspace);
     cargo.args(["-p", END_TO_END]).envs(DEV_SECRETS);
     cargo.env("BASE_URL", &edge.url).env("LEASE_MS", LEASE_MS);
-    // For tests that start and kill runners of their own.
+    // For tests that start and kill edges and runners of their own.
+    cargo.env("XTASK_BIN", std::env::current_exe()?);
     cargo.env("RUNNER_BIN", &binary).env("RUNNER_MODEL", runner::model(&state.0));
     let sound = tests(cargo, args, count)?;
     ensure!(!stop.is_set(), "stopped");
