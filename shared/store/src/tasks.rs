@@ -92,7 +92,7 @@ pub fn progress(scope: Scope, progress: &Progress, lease_ms: i64) -> [Stmt; 2] {
     let update = scope.stmt(
         "UPDATE tasks SET progress = max(progress, ?6), last_seq = ?4, lease_until = ?2 + ?5, seq = seq + 1, updated_at = ?2, \
          data = json_object('image_url', coalesce(?7, json_extract(data, '$.image_url')), 'step', CAST(?8 AS INTEGER), \
-         'steps', CAST(?9 AS INTEGER), 'eta_seconds', ?10) \
+         'steps', CAST(?9 AS INTEGER), 'eta_seconds', round(?10, 1)) \
          WHERE id = ?3 AND last_seq < ?4",
         [
             held.task_id.into(),
