@@ -18,7 +18,7 @@ use super::Detached;
 use super::history::History;
 use super::sockets;
 use super::streams::Streams;
-use crate::delivery::welcome;
+use crate::delivery::{Delivery, welcome};
 use crate::duty::{Duty, LINGER_MS, QUIET_MS, duty, row};
 
 /// Nothing a client says is listened to; more than this many bytes of it end its socket.
@@ -64,7 +64,9 @@ impl DurableObject for HubRoom {
         let header = request.headers().get(JOIN_HEADER)?.unwrap_or_default();
         let join = STANDARD.decode(header).ok().and_then(|json| serde_json::from_slice::<Join>(&json).ok());
         match join {
-            Some(Join { admit: Err(code), .. }) => sockets::refuse(&self.state, code),
+            Some(Join { admit: Err(code), .. }) => {
+                sockets::send_off(&[Delivery { seq: 0, text: None, close: Some(code) }])
+            }
             Some(Join { admit: Ok((audience, snapshot)), profile, since, event_stream }) => {
                 let response = self.admit(audience, &snapshot, profile, since, event_stream)?;
                 self.arm(if self.row().is_some() { QUIET_MS } else { LINGER_MS }).await?;

@@ -9,8 +9,6 @@ use worker::{Response, Result, State, WebSocket, WebSocketPair};
 use crate::delivery::{Delivery, delivery};
 
 const PROFILES: [Profile; 2] = [Profile::V0, Profile::V1];
-/// Sockets that were only accepted to be closed.
-const REFUSED: &str = "refused";
 
 fn tag(audience: Audience, profile: Profile) -> &'static str {
     match (audience, profile) {
@@ -30,25 +28,26 @@ pub fn answer_pings(state: &State) {
     }
 }
 
-fn accept(state: &State, tag: &str) -> Result<(WebSocket, Response)> {
+/// Accepts a socket, gives it these and closes it, which is also how one is refused: a browser could not read the
+/// status of a refused upgrade. Such a socket never sleeps: closed before it was used, a sleeping one stays open on
+/// its network connection until the object sleeps.
+pub fn send_off(last: &[Delivery]) -> Result<Response> {
     let pair = WebSocketPair::new()?;
-    state.as_raw().accept_websocket_with_tags(pair.server.as_ref(), vec![tag.into()])?;
-    Ok((pair.server, Response::from_websocket(pair.client)?))
-}
-
-/// Accepts a socket and closes it with this code, which a browser could not read from a refused upgrade.
-pub fn refuse(state: &State, code: u16) -> Result<Response> {
-    let (socket, response) = accept(state, REFUSED)?;
-    end(&socket, code);
-    Ok(response)
+    pair.server.accept()?;
+    last.iter().for_each(|delivery| give(&pair.server, delivery));
+    Response::from_websocket(pair.client)
 }
 
 /// Accepts a socket and gives it its first frames; `seen` is the newest state they show.
 pub fn admit(state: &State, audience: Audience, profile: Profile, first: &[Delivery], seen: i64) -> Result<Response> {
-    let (socket, response) = accept(state, tag(audience, profile))?;
-    mark(&socket, seen);
-    first.iter().for_each(|delivery| give(&socket, delivery));
-    Ok(response)
+    if first.last().is_some_and(|delivery| delivery.close.is_some()) {
+        return send_off(first);
+    }
+    let pair = WebSocketPair::new()?;
+    state.as_raw().accept_websocket_with_tags(pair.server.as_ref(), vec![tag(audience, profile).into()])?;
+    mark(&pair.server, seen);
+    first.iter().for_each(|delivery| give(&pair.server, delivery));
+    Response::from_websocket(pair.client)
 }
 
 /// Gives an event to every socket of this audience that has not seen as much.
