@@ -133,6 +133,22 @@ async fn the_first_administrator_is_made_by_logging_in() {
 }
 
 #[tokio::test]
+async fn of_two_first_log_ins_at_once_both_are_let_in() {
+    let kit = kit();
+    let scope = store::Scope { me: 0, now: kit.now(), profile: domain::Profile::V1 };
+    // Both have asked, and seen no administrator, before either writes.
+    for id in ["one", "two"] {
+        let session = crate::store::NewSession { id: id.into(), name: "".into(), ip: "".into(), user_agent: "".into() };
+        let who = crate::store::Who::FirstAdmin { email: "root@example.com".into(), phc: format!("hash {id}") };
+        let mut batch = store::Batch::new();
+        batch.extend(crate::store::open(scope, &who, &session));
+        assert!(batch.run(&*kit.cx().ports.sql).await.is_ok());
+    }
+    assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1 AND password = 'hash one'").await, 1);
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 2);
+}
+
+#[tokio::test]
 async fn whoever_took_the_first_administrators_address_loses_it() {
     let mut kit = kit();
     kit.config.first_admin = Some(("root@example.com".into(), "first-password".into()));

@@ -1,7 +1,7 @@
 //! The SQL of users that only this function needs; the rest is in `store::users`.
 
 use ::store::users::USERS;
-use ::store::{Scope, outbox};
+use ::store::{Scope, outbox, tasks};
 use ports::Stmt;
 
 use crate::model::NewUser;
@@ -34,11 +34,15 @@ pub fn not_the_last_admin(scope: Scope, id: i64) -> Stmt {
 
 /// Removes a user. Foreign keys take their rows along; their stored objects follow by the outbox.
 pub fn delete(scope: Scope, id: i64) -> Vec<Stmt> {
-    vec![
+    let mut stmts = vec![
         not_the_last_admin(scope, id),
         outbox::delete_blobs(scope, "SELECT key FROM images WHERE user_id = ?3", [id.into()]),
         outbox::delete_blobs(scope, "SELECT key FROM uploads WHERE user_id = ?3", [id.into()]),
+    ];
+    stmts.extend(tasks::discard(scope, "SELECT id FROM tasks WHERE user_id = ?3", [id.into()]));
+    stmts.extend([
         scope.stmt("DELETE FROM idempotency WHERE user_id = ?3", [id.into()]),
         scope.stmt("DELETE FROM users WHERE id = ?3", [id.into()]),
-    ]
+    ]);
+    stmts
 }

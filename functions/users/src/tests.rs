@@ -258,14 +258,21 @@ async fn deleting_a_user_takes_what_is_theirs() {
         )
         .await;
     }
+    kit.sql(
+        "INSERT INTO tasks (id, name, type, status, params, user_id, created_at, updated_at) VALUES (7, '', 'inference', 'waiting', '{}', 1, 0, 0)",
+        [],
+    )
+    .await;
+    kit.sql("INSERT INTO task_objects (key, task_id, created_at) VALUES ('preview', 7, 0)", []).await;
     let path = format!("/api/users/{}", ann.id);
     assert_eq!(kit.delete(&path).by(&ann).send().await.status, 204);
     let rows = kit.sql("SELECT target FROM outbox WHERE kind = 'delete_blob' ORDER BY target", []).await;
     let targets: Vec<_> = rows.iter().filter_map(|row| row.text("target").map(str::to_string)).collect();
-    assert_eq!(targets, ["image-1", "upload-1"]);
+    assert_eq!(targets, ["image-1", "preview", "upload-1"]);
     for (left, sql) in [
         (1, "SELECT count(*) FROM images"),
         (1, "SELECT count(*) FROM uploads"),
+        (0, "SELECT count(*) FROM tasks"),
         (1, "SELECT count(*) FROM sessions"),
         (2, "SELECT count(*) FROM tags"),
         (1, "SELECT count(*) FROM users"),
