@@ -1,6 +1,7 @@
 //! The runner: reads models in the diffusers directory layout and draws with them through candle.
 //!
-//! Owns the numerics, from the prompt to the PNG. Must not know users, points, HTTP or storage: those belong to the edge.
+//! Owns the numerics, from the prompt to the PNG. `serve` talks to the edge and is the only part that knows HTTP;
+//! users, points and storage belong to the edge.
 
 pub mod backend;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod noise;
 pub mod pipeline;
 pub mod png;
 pub mod schedulers;
+pub mod serve;
 pub mod tiny;
 pub mod tokenizer;
 pub mod weights;

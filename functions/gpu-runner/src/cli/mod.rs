@@ -1,7 +1,9 @@
 //! The command line.
 
 mod generate;
+mod hardware;
 mod latents;
+mod serve;
 mod tiny_model;
 
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Generate(generate::Generate),
+    Serve(serve::Serve),
     TinyModel(tiny_model::TinyModel),
 }
 
@@ -26,6 +29,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Generate(command) => command.run(),
+        Command::Serve(command) => command.run(),
         Command::TinyModel(command) => command.run(),
     };
     match done {

@@ -1,0 +1,132 @@
+//! `gpu-runner serve`: the runner of a deployment.
+
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::Device;
+use clap::Args;
+use domain::runner::Register;
+use reqwest::Url;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+use tracing::{info, warn};
+
+use super::hardware;
+use crate::backend::CandleBackend;
+use crate::serve::stop::{self, Stopper};
+use crate::serve::{Config, MakeBackend, Pace};
+
+/// Pull tasks from a deployment's queue and draw them. The log's level is taken from RUST_LOG (error … trace)
+#[derive(Args)]
+pub struct Serve {
+    /// Where the deployment is, such as https://draw.example
+    #[arg(long)]
+    edge: Url,
+    /// The deployment's secret for new runners
+    #[arg(long, env = "RUNNER_REGISTRATION_TOKEN", hide_env_values = true)]
+    registration_token: String,
+    /// The queue's account, up to and including …/accounts/ID [default: the edge's own, EDGE/client/v4/accounts/local]
+    #[arg(long)]
+    queue_url: Option<Url>,
+    #[arg(long, env = "QUEUE_TOKEN", hide_env_values = true)]
+    queue_token: String,
+    /// Directory of a model in the diffusers layout
+    #[arg(long)]
+    model: PathBuf,
+    /// What the deployment knows this runner by; two of the same name end each other's registration
+    #[arg(long)]
+    name: String,
+    /// Which tasks it takes
+    #[arg(long = "type", default_value = "inference", value_parser = ["inference"])]
+    kind: String,
+    /// Pause between two looks into an empty queue
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    poll_ms: u64,
+    /// A preview picture after every so many steps, 0 for none [default: a fifth of the steps]
+    #[arg(long)]
+    preview_every: Option<u32>,
+    /// How long a task may go on after SIGTERM before it is handed back
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(..=3_600_000))]
+    grace_ms: u64,
+}
+
+impl Serve {
+    pub fn run(self) -> Result<()> {
+        log_to_stderr();
+        // Better said now than by every task.
+        ensure!(self.model.join("model_index.json").is_file(), "{} is not a model directory", self.model.display());
+        let device = Device::cuda_if_available(0)?;
+        let config = self.config(&device)?;
+        info!(device = config.register.gpu, model = %config.model.display(), edge = %config.edge, "starting");
+        let make: MakeBackend = Arc::new(move || Box::new(CandleBackend::new(device.clone())));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let (stopper, stop) = stop::channel();
+            let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            tokio::spawn(obey(signals, stopper));
+            crate::serve::serve(config, make, stop).await
+        })
+    }
+
+    fn config(self, device: &Device) -> Result<Config> {
+        for url in std::iter::once(&self.edge).chain(&self.queue_url) {
+            ensure!(matches!(url.scheme(), "http" | "https"), "{url} is not an http address");
+        }
+        let queue = match self.queue_url {
+            Some(url) => url,
+            None => {
+                let own = format!("{}/client/v4/accounts/local", self.edge.as_str().trim_end_matches('/'));
+                Url::parse(&own).context(own)?
+            }
+        };
+        let model = std::path::absolute(&self.model)?;
+        let (gpu, memory) = hardware::describe(device);
+        let register = Register {
+            name: self.name,
+            kind: self.kind,
+            gpu,
+            memory,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            models: model.file_name().map(|name| name.to_string_lossy().into_owned()).into_iter().collect(),
+        };
+        let pace = Pace {
+            poll: Duration::from_millis(self.poll_ms),
+            grace: Duration::from_millis(self.grace_ms),
+            ..Pace::default()
+        };
+        Ok(Config {
+            edge: self.edge,
+            registration_token: self.registration_token,
+            queue,
+            queue_token: self.queue_token,
+            register,
+            model,
+            preview_every: self.preview_every,
+            pace,
+        })
+    }
+}
+
+/// The first signal is a wish, the second an order.
+async fn obey((mut terminate, mut interrupt): (Signal, Signal), stopper: Stopper) {
+    let mut any = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    any().await;
+    info!("stopping; a second signal ends the runner at once");
+    stopper.stop();
+    any().await;
+    warn!("ended at once; a task in hand is taken over when its lease runs out");
+    process::exit(130);
+}
+
+fn log_to_stderr() {
+    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr).init();
+}

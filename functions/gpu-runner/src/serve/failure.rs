@@ -1,0 +1,61 @@
+//! Why an attempt ended without pictures, in words that may go to the user: paths and shapes stay in the runner's log.
+
+use crate::{Code, DrawError};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub code: &'static str,
+    pub message: String,
+    pub retryable: bool,
+}
+
+impl Failure {
+    pub fn canceled() -> Self {
+        Self { code: Code::Canceled.as_str(), message: "The task was canceled.".into(), retryable: false }
+    }
+
+    /// The runner goes; another one will do it.
+    pub fn stopping() -> Self {
+        Self { code: "runner_stopping", message: "The runner was stopped.".into(), retryable: true }
+    }
+
+    /// The edge did not take the pictures or the list of them.
+    pub fn result_refused() -> Self {
+        Self { code: "result_refused", message: "The pictures could not be stored.".into(), retryable: true }
+    }
+}
+
+impl From<&DrawError> for Failure {
+    fn from(error: &DrawError) -> Self {
+        let message = match error.code {
+            // Written for whoever asked.
+            Code::RequestInvalid => error.message.clone(),
+            Code::Canceled => return Self::canceled(),
+            Code::OutOfMemory => "The runner has too little memory for this task.".into(),
+            Code::Internal => "The runner failed while drawing.".into(),
+            Code::ModelNotFound
+            | Code::ModelConfigInvalid
+            | Code::ModelUnsupported
+            | Code::WeightsInvalid
+            | Code::WeightsMissing
+            | Code::WeightsShape
+            | Code::TokenizerInvalid => "The model can't be used.".into(),
+        };
+        Self { code: error.code.as_str(), message, retryable: error.retryable() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_user_wrote_is_told_in_detail() {
+        let told = |code| Failure::from(&DrawError::new(code, "/srv/models/x"));
+        assert_eq!(told(Code::RequestInvalid).message, "/srv/models/x");
+        for code in [Code::ModelNotFound, Code::Internal, Code::OutOfMemory] {
+            assert!(!told(code).message.contains("/srv") && told(code).retryable);
+        }
+        assert!(!told(Code::Canceled).retryable && !told(Code::WeightsShape).retryable);
+    }
+}

@@ -1,0 +1,156 @@
+//! A task in this runner's hands: its lease, the numbers of its callbacks, and how long they are worth repeating. Must not
+//! know drawing.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::runner::{Claim, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id, output_prefix};
+use serde::Serialize;
+use tokio::time::sleep;
+use tracing::info;
+
+use super::backoff::Streak;
+use super::config::Pace;
+use super::edge::{Edge, token};
+use super::failure::Failure;
+use super::http::{self, Fault};
+use super::tracker::Note;
+
+pub struct Hold<'a> {
+    pub claim: Claim,
+    edge: &'a Edge,
+    pace: &'a Pace,
+    /// The number of the last callback.
+    seq: Cell<i64>,
+    /// From here on somebody else may have the task. Counted from when the last callback that was accepted left here, so
+    /// never later than the edge's own.
+    until: Cell<Instant>,
+}
+
+/// Why a callback about a held task was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// The task is somebody else's or at its end.
+    Lost,
+    /// The edge has it, and does not want it.
+    Refused(String),
+}
+
+impl<'a> Hold<'a> {
+    /// `asked` is when the claim left here.
+    pub fn new(edge: &'a Edge, pace: &'a Pace, claim: Claim, asked: Instant) -> Self {
+        let until = Cell::new(asked + lease(&claim));
+        Self { claim, edge, pace, seq: Cell::new(0), until }
+    }
+
+    /// The longest silence while the task is held.
+    pub fn beat(&self) -> Duration {
+        self.pace.beat.min(lease(&self.claim) / 3)
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// Says how far the work is, once: what is newer by the next time goes under the next number. True when the task is to
+    /// be cancelled.
+    pub async fn progress(&self, note: &Note, preview: Option<String>) -> Result<bool, Fault> {
+        let asked = Instant::now();
+        let held = self.next();
+        let id = callback_id(&held);
+        let Note { step, steps, eta_seconds, .. } = *note;
+        let body = Progress { held, step, steps, eta_seconds, preview };
+        let answer = self.edge.callback("progress", &id, &body, self.within(self.pace.call)).await?;
+        let reply: ProgressReply = http::json(&answer)?;
+        self.until.set(asked + lease(&self.claim));
+        Ok(reply.cancel)
+    }
+
+    /// Stores a preview, in one attempt that is over before the next sign of life is due; its key.
+    pub async fn preview(&self, png: Bytes) -> Result<String, Fault> {
+        let key = self.key()?;
+        self.edge.put(&key, &self.claim.lease, png, self.within(self.beat())).await?;
+        Ok(key)
+    }
+
+    /// Stores a picture of the result; its key.
+    pub async fn store(&self, png: &Bytes) -> Result<String, Miss> {
+        let key = self.key().map_err(|fault| Miss::Refused(fault.to_string()))?;
+        let put = async |at_most| self.edge.put(&key, &self.claim.lease, png.clone(), at_most).await;
+        self.insist("the edge's storage", put).await?;
+        Ok(key)
+    }
+
+    /// Ends the task with its pictures.
+    pub async fn succeeded(&self, outputs: Vec<Output>) -> Result<(), Miss> {
+        let held = self.next();
+        let id = callback_id(&held);
+        self.end("succeeded", &id, &Succeeded { held, outputs }).await
+    }
+
+    /// Ends the attempt without pictures.
+    pub async fn failed(&self, failure: &Failure) -> Result<(), Miss> {
+        let held = self.next();
+        let id = callback_id(&held);
+        let Failure { code, message, retryable } = failure.clone();
+        self.end("failed", &id, &Failed { held, code: code.into(), message, retryable }).await
+    }
+
+    /// The last callback. The edge may have taken it although its answer did not arrive, and then knows the lease no
+    /// more: a conflict on a repetition is as good as done.
+    async fn end(&self, name: &str, id: &str, body: &impl Serialize) -> Result<(), Miss> {
+        let unsure = Cell::new(false);
+        let call = async |at_most| match self.edge.callback(name, id, body, at_most).await {
+            Err(Fault::Conflict(_)) if unsure.get() => {
+                info!(task = self.claim.task_id, "{name} had arrived before, or the lease was lost meanwhile");
+                Ok(())
+            }
+            Err(fault) => {
+                unsure.set(true);
+                Err(fault)
+            }
+            Ok(_) => Ok(()),
+        };
+        self.insist("the edge", call).await
+    }
+
+    /// Repeats a call for as long as the lease can hold.
+    async fn insist(&self, of: &'static str, call: impl AsyncFn(Duration) -> Result<(), Fault>) -> Result<(), Miss> {
+        let mut streak = Streak::new(of, self.pace);
+        while !self.is_over() {
+            match call(self.within(self.pace.call)).await {
+                Ok(()) => {
+                    streak.well();
+                    return Ok(());
+                }
+                Err(Fault::Conflict(_)) => return Err(Miss::Lost),
+                Err(Fault::Refused(status, why)) => return Err(Miss::Refused(format!("{status}: {why}"))),
+                Err(fault) => sleep(self.within(streak.failed(fault))).await,
+            }
+        }
+        Err(Miss::Lost)
+    }
+
+    fn next(&self) -> Held {
+        self.seq.set(self.seq.get() + 1);
+        let Claim { task_id, attempt, ref lease, .. } = self.claim;
+        Held { task_id, attempt, lease: lease.clone(), seq: self.seq.get() }
+    }
+
+    fn key(&self) -> Result<String, Fault> {
+        Ok(format!("{}{}.png", output_prefix(self.claim.task_id, self.claim.attempt), token()?))
+    }
+
+    fn left(&self) -> Duration {
+        self.until.get().saturating_duration_since(Instant::now())
+    }
+
+    fn within(&self, time: Duration) -> Duration {
+        time.min(self.left())
+    }
+}
+
+fn lease(claim: &Claim) -> Duration {
+    Duration::from_millis(claim.lease_ms.unsigned_abs())
+}

@@ -1,0 +1,124 @@
+//! One HTTP call out: a client, an answer of bounded size, and what its failure means to the caller. Must not know which
+//! endpoint it talks to.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url, redirect};
+use serde::de::DeserializeOwned;
+
+/// No answer of the protocol comes near this.
+const MAX_ANSWER: usize = 1 << 20;
+/// So much of an error's text goes to the log.
+const MAX_TEXT: usize = 300;
+
+/// Why a call did not do what it was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No answer, or one that may be another next time: whether the call had its effect is not known.
+    Passing(String),
+    /// 401: whoever calls is not known there (any more).
+    Unknown(String),
+    /// 409: the state of things is against it.
+    Conflict(String),
+    /// Another 4xx: the same call will be refused again.
+    Refused(u16, String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Passing(text) => f.write_str(text),
+            Fault::Unknown(text) => write!(f, "401: {text}"),
+            Fault::Conflict(text) => write!(f, "409: {text}"),
+            Fault::Refused(status, text) => write!(f, "{status}: {text}"),
+        }
+    }
+}
+
+/// A client for calls to `base`. Redirects are not followed: they would carry bearers elsewhere.
+pub fn client(base: &Url, timeout: Duration) -> Result<Client> {
+    // An error says that a provider is there already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|der| Certificate::from_der(der))
+        .collect::<reqwest::Result<Vec<_>>>()?;
+    let builder = Client::builder()
+        .timeout(timeout)
+        .redirect(redirect::Policy::none())
+        .tls_certs_merge(roots)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+    // What the environment says of proxies is not meant for the own machine.
+    let local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let builder = if local { builder.no_proxy() } else { builder };
+    builder.build().context("no HTTP client")
+}
+
+/// Sends, and reads the answer's body.
+pub async fn call(request: RequestBuilder) -> Result<Bytes, Fault> {
+    let passing = |e: reqwest::Error| Fault::Passing(chain(&e.without_url()));
+    let mut answer = request.send().await.map_err(passing)?;
+    let status = answer.status();
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(passing)? {
+        if body.len() + part.len() > MAX_ANSWER {
+            return Err(Fault::Passing(format!("{status}: an answer longer than {MAX_ANSWER} bytes")));
+        }
+        body.extend_from_slice(&part);
+    }
+    if status.is_success() {
+        return Ok(body.into());
+    }
+    let text: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
+    Err(match status {
+        StatusCode::UNAUTHORIZED => Fault::Unknown(text),
+        StatusCode::CONFLICT => Fault::Conflict(text),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Fault::Passing(format!("{status}: {text}")),
+        _ if status.is_client_error() => Fault::Refused(status.as_u16(), text),
+        _ => Fault::Passing(format!("{status}: {text}")),
+    })
+}
+
+/// Reads a JSON answer.
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(body).map_err(|e| Fault::Passing(format!("an answer that can't be read: {e}")))
+}
+
+/// `base` with `path` behind it, whether or not the base ends in a slash.
+pub fn join(base: &Url, path: &str) -> String {
+    format!("{}/{}", base.as_str().trim_end_matches('/'), path)
+}
+
+/// An error with what caused it: reqwest's own text says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_follow_the_base() {
+        for base in ["http://a/b", "http://a/b/"] {
+            assert_eq!(join(&Url::parse(base).unwrap(), "c/d"), "http://a/b/c/d");
+        }
+        assert_eq!(join(&Url::parse("http://a:1").unwrap(), "c"), "http://a:1/c");
+    }
+
+    #[test]
+    fn clients_can_be_made() {
+        for base in ["https://edge.example", "http://127.0.0.1:1"] {
+            client(&Url::parse(base).unwrap(), Duration::from_secs(1)).unwrap();
+        }
+    }
+}

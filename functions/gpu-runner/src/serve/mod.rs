@@ -1,0 +1,159 @@
+//! `gpu-runner serve`: pulls tasks from the queue, claims them at the edge, has them drawn, reports.
+//!
+//! Owns the conversation with the edge and its failures. Must not know tensors: what draws is a `Backend` on a thread of
+//! its own. Everything else is one single-threaded future, so that a task's parts share its state without locks.
+
+mod backoff;
+mod config;
+mod drawer;
+mod edge;
+mod failure;
+mod hold;
+mod http;
+mod presence;
+mod queue;
+pub mod stop;
+mod task;
+mod tracker;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio::{join, select};
+use tracing::{debug, info, warn};
+
+pub use config::{Config, Pace};
+pub use drawer::MakeBackend;
+
+use crate::backend::DrawJob;
+use backoff::{Streak, jitter};
+use drawer::Drawer;
+use edge::Edge;
+use hold::Hold;
+use http::Fault;
+use presence::Status;
+use queue::{Message, Queue};
+use stop::Stop;
+
+/// How long the farewell may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Runs until it is to stop. An error is something that waiting does not mend.
+pub async fn serve(config: Config, make: MakeBackend, stop: Stop) -> Result<()> {
+    let (edge, queue) = (Edge::new(&config)?, Queue::new(&config)?);
+    select! {
+        connected = edge.connect() => connected?,
+        () = stop.wanted() => return Ok(()),
+    }
+    let (status, seen) = watch::channel(Status::Starting);
+    let mut runner = Runner {
+        claims: Streak::new("claiming", &config.pace),
+        drawer: Drawer::new(make),
+        config: &config,
+        edge: &edge,
+        queue,
+        status,
+        stop: &stop,
+    };
+    select! {
+        () = runner.run() => {}
+        never = presence::announce(&edge, seen, &config.pace, &stop) => never,
+    }
+    if !matches!(timeout(GOODBYE, edge.heartbeat(Status::Stopping.as_str())).await, Ok(Ok(()))) {
+        debug!("the edge did not hear the farewell");
+    }
+    info!("stopped");
+    Ok(())
+}
+
+struct Runner<'a> {
+    config: &'a Config,
+    edge: &'a Edge,
+    queue: Queue,
+    drawer: Drawer,
+    claims: Streak,
+    status: watch::Sender<Status>,
+    stop: &'a Stop,
+}
+
+impl Runner<'_> {
+    async fn run(&mut self) {
+        let mut streak = Streak::new("the queue", &self.config.pace);
+        while !self.stop.is_wanted() {
+            let pulled = select! {
+                pulled = self.queue.pull() => pulled,
+                () = self.stop.wanted() => return,
+            };
+            match pulled {
+                Ok(message) => {
+                    streak.well();
+                    self.now(Status::Idle);
+                    match message {
+                        Some(message) => self.take(&message).await,
+                        None => self.pause(jitter(self.config.pace.poll)).await,
+                    }
+                }
+                Err(fault) => self.pause(streak.failed(fault)).await,
+            }
+        }
+    }
+
+    /// Claims what a message names. The message is spent by any answer that says who has the task; where the edge could
+    /// not be asked it comes again.
+    async fn take(&mut self, message: &Message) {
+        let Some(task) = message.task else {
+            warn!("a message that names no task");
+            return self.ack(message).await;
+        };
+        let asked = Instant::now();
+        match self.edge.claim(task).await {
+            Ok(claim) => {
+                self.claims.well();
+                self.now(Status::Working);
+                info!(task, attempt = claim.attempt, pictures = claim.params.n, "claimed");
+                let mut job = DrawJob::new(self.config.model.clone(), claim.params.clone());
+                job.preview_every = self.config.preview_every(claim.params.num_inference_steps);
+                let pace = &self.config.pace;
+                let hold = Hold::new(self.edge, pace, claim, asked);
+                let ack = self.queue.ack(message);
+                // The lease does not wait for the queue.
+                let ((), acked) = join!(task::run(&hold, &mut self.drawer, &job, pace, self.stop), ack);
+                said(acked);
+                self.now(Status::Idle);
+            }
+            Err(Fault::Conflict(why) | Fault::Refused(400 | 404 | 410 | 422, why)) => {
+                self.claims.well();
+                debug!(task, %why, "not to be had");
+                self.ack(message).await;
+            }
+            Err(fault) => {
+                let wait = self.claims.failed(fault);
+                self.pause(wait).await;
+            }
+        }
+    }
+
+    async fn ack(&self, message: &Message) {
+        said(self.queue.ack(message).await);
+    }
+
+    fn now(&self, status: Status) {
+        self.status.send_if_modified(|current| std::mem::replace(current, status) != status);
+    }
+
+    async fn pause(&self, time: Duration) {
+        select! {
+            () = sleep(time) => {}
+            () = self.stop.wanted() => {}
+        }
+    }
+}
+
+/// A message that was not acknowledged comes again, and its claim then fails: no harm.
+fn said(acked: Result<(), Fault>) {
+    if let Err(fault) = acked {
+        debug!(%fault, "the queue did not take an acknowledgement");
+    }
+}

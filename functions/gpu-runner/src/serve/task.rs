@@ -1,0 +1,157 @@
+//! One task from claim to end: drawing and storing on one side, signs of life on the other, the wish to stop beside them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::id::hex;
+use domain::runner::Output;
+use sha2::{Digest, Sha256};
+use tokio::select;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use super::backoff::Streak;
+use super::config::Pace;
+use super::drawer::Drawer;
+use super::failure::Failure;
+use super::hold::{Hold, Miss};
+use super::http::Fault;
+use super::stop::Stop;
+use super::tracker::Tracker;
+use crate::backend::DrawJob;
+
+/// How long the last callback may take once the runner stops.
+const LAST_WORD: Duration = Duration::from_secs(5);
+
+enum End {
+    Drawn(Vec<Output>),
+    Failed(Failure),
+    /// The lease is not ours any more: nothing is said, whoever has it now speaks.
+    Lost,
+}
+
+impl From<Miss> for End {
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::Lost => End::Lost,
+            Miss::Refused(why) => {
+                warn!(%why, "the edge refuses the result");
+                End::Failed(Failure::result_refused())
+            }
+        }
+    }
+}
+
+/// Draws a claimed task and says how it ended.
+pub async fn run(hold: &Hold<'_>, drawer: &mut Drawer, job: &DrawJob, pace: &Pace, stop: &Stop) {
+    let task = hold.claim.task_id;
+    let tracker = Arc::new(Tracker::default());
+    let end = select! {
+        // Finished work comes before all reasons not to finish it.
+        biased;
+        end = work(hold, drawer, job, &tracker) => end,
+        end = report(hold, &tracker, pace) => end,
+        end = out_of_time(stop, pace.grace) => end,
+    };
+    // Where the drawing goes on it ends with its next step; a task that comes meanwhile waits for the thread.
+    tracker.stop();
+    let said = async {
+        match end {
+            End::Drawn(outputs) => {
+                let pictures = outputs.len();
+                match hold.succeeded(outputs).await {
+                    Err(Miss::Refused(why)) => {
+                        warn!(task, %why, "the edge refuses the result");
+                        say_failed(hold, &Failure::result_refused()).await;
+                    }
+                    Err(Miss::Lost) => info!(task, "the lease was lost with the work done"),
+                    Ok(()) => info!(task, pictures, "done"),
+                }
+            }
+            End::Failed(failure) => say_failed(hold, &failure).await,
+            End::Lost => info!(task, "the lease was lost, the work is dropped"),
+        }
+    };
+    if stop.is_wanted() {
+        let _ = timeout(LAST_WORD, said).await;
+    } else {
+        said.await;
+    }
+}
+
+async fn say_failed(hold: &Hold<'_>, failure: &Failure) {
+    let Failure { code, retryable, .. } = *failure;
+    match hold.failed(failure).await {
+        Ok(()) => info!(task = hold.claim.task_id, code, retryable, "ended without a result"),
+        Err(miss) => {
+            info!(task = hold.claim.task_id, code, ?miss, "ended without a result, which the edge did not take")
+        }
+    }
+}
+
+/// Draws, then stores.
+async fn work(hold: &Hold<'_>, drawer: &mut Drawer, job: &DrawJob, tracker: &Arc<Tracker>) -> End {
+    let drawn = match drawer.draw(job, tracker).await {
+        Ok(drawn) => drawn,
+        Err(error) => {
+            warn!(task = hold.claim.task_id, %error, "not drawn");
+            return End::Failed(Failure::from(&error));
+        }
+    };
+    let mut outputs = Vec::with_capacity(drawn.len());
+    for picture in drawn {
+        match hold.store(&picture.png).await {
+            Ok(key) => outputs.push(Output {
+                key,
+                size: picture.png.len() as u64,
+                sha256: hex(&Sha256::digest(&picture.png)),
+                width: picture.width,
+                height: picture.height,
+                seed: picture.seed,
+            }),
+            Err(miss) => return miss.into(),
+        }
+    }
+    End::Drawn(outputs)
+}
+
+/// Reports after each step, and without one before the lease gets old. One callback at a time: what happens during it is
+/// in the next. Ends only with a reason to end the task.
+async fn report(hold: &Hold<'_>, tracker: &Tracker, pace: &Pace) -> End {
+    let mut streak = Streak::new("the edge", pace);
+    loop {
+        select! {
+            () = tracker.changed() => {}
+            () = sleep(hold.beat()) => {}
+        }
+        let mut note = tracker.take();
+        let preview = match note.preview.take() {
+            Some(png) => match hold.preview(png).await {
+                Ok(key) => Some(key),
+                Err(Fault::Conflict(_)) => return End::Lost,
+                Err(fault) => {
+                    debug!(task = hold.claim.task_id, %fault, "no preview");
+                    None
+                }
+            },
+            None => None,
+        };
+        match hold.progress(&note, preview).await {
+            Ok(false) => streak.well(),
+            Ok(true) => return End::Failed(Failure::canceled()),
+            Err(Fault::Conflict(_)) => return End::Lost,
+            Err(fault) => sleep(streak.failed(fault).min(hold.beat())).await,
+        }
+        if hold.is_over() {
+            return End::Lost;
+        }
+    }
+}
+
+/// Ends when the runner is to stop and the time it had for that is over.
+async fn out_of_time(stop: &Stop, grace: Duration) -> End {
+    stop.wanted().await;
+    info!(?grace, "finishing the task in hand before stopping");
+    sleep(grace).await;
+    End::Failed(Failure::stopping())
+}

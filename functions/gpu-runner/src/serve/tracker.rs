@@ -1,0 +1,115 @@
+//! What the drawing thread says of its progress, kept for the async side: only the newest counts. The other way round, the
+//! word to stop.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::backend::{Control, Progress};
+
+#[derive(Default)]
+pub struct Tracker {
+    state: Mutex<State>,
+    changed: Notify,
+    stopped: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    step: u32,
+    steps: u32,
+    /// When the first step began: loading the model says nothing about the time left.
+    began: Option<Instant>,
+    preview: Option<Bytes>,
+}
+
+/// How far a job is, over all its pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    pub step: u32,
+    pub steps: u32,
+    /// 0 while nothing is known.
+    pub eta_seconds: f64,
+    /// A PNG that was not taken before.
+    pub preview: Option<Bytes>,
+}
+
+impl Tracker {
+    /// Called by the drawing thread.
+    pub fn note(&self, progress: Progress) -> Control {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Control::Cancel;
+        }
+        // A preview that can't be encoded is none.
+        let preview = progress.preview.as_ref().and_then(|rgb| crate::png::encode(rgb, &[]).ok());
+        let mut state = self.state();
+        state.step = (progress.picture * progress.steps + progress.step) as u32;
+        state.steps = (progress.pictures * progress.steps) as u32;
+        state.began.get_or_insert_with(Instant::now);
+        if let Some(preview) = preview {
+            state.preview = Some(preview.into());
+        }
+        drop(state);
+        self.changed.notify_one();
+        Control::Continue
+    }
+
+    /// Waits until something was noted since the last time.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The newest state, with the newest preview unless it was taken before.
+    pub fn take(&self) -> Note {
+        let mut state = self.state();
+        let eta_seconds = match state.began {
+            Some(began) if state.step > 0 => {
+                let left = f64::from(state.steps.saturating_sub(state.step));
+                began.elapsed().as_secs_f64() / f64::from(state.step) * left
+            }
+            _ => 0.0,
+        };
+        Note { step: state.step, steps: state.steps, eta_seconds, preview: state.preview.take() }
+    }
+
+    /// The drawing ends with its next step.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Plain values: whoever panicked left them whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Rgb;
+
+    fn progress(picture: usize, step: usize, preview: bool) -> Progress {
+        let preview = preview.then(|| Rgb { width: 1, height: 1, bytes: vec![0; 3] });
+        Progress { picture, pictures: 2, step, steps: 4, preview }
+    }
+
+    #[test]
+    fn the_newest_counts_and_previews_are_taken_once() {
+        let tracker = Tracker::default();
+        assert_eq!(tracker.take(), Note { step: 0, steps: 0, eta_seconds: 0.0, preview: None });
+        for (picture, step, preview) in [(0, 0, false), (0, 2, true), (1, 1, false)] {
+            assert_eq!(tracker.note(progress(picture, step, preview)), Control::Continue);
+        }
+        let note = tracker.take();
+        assert_eq!((note.step, note.steps, note.preview.is_some()), (5, 8, true));
+        assert!(note.eta_seconds > 0.0 && note.eta_seconds.is_finite());
+        assert_eq!(tracker.take().preview, None);
+
+        tracker.stop();
+        assert_eq!(tracker.note(progress(1, 2, true)), Control::Cancel);
+        assert_eq!(tracker.take().step, 5);
+    }
+}

@@ -1,0 +1,318 @@
+//! An edge in miniature, on a real socket: it keeps tasks and leases as the contract says, and answers otherwise when a
+//! test wants it to. Every call is told to the test, in the order of arrival.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use domain::Id;
+use domain::runner::{Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, is_output_key, runner_id};
+use domain::webhook::{Secret, derive};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+pub const SERVER: Id = 7;
+pub const REGISTRATION: &str = "registration";
+pub const QUEUE: &str = "queue";
+const EMPTY: &str = r#"{"result":{"messages":[]},"success":true}"#;
+
+/// A call that arrived, and the status it was answered with.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub what: &'static str,
+    pub status: u16,
+    /// `webhook-id`, where there is one.
+    pub id: String,
+    pub json: Value,
+    pub body: Bytes,
+    /// The key of a put.
+    pub key: String,
+}
+
+/// What a call gets in place of the right answer.
+pub enum Answer {
+    Say(u16, Value),
+    Raw(Vec<u8>),
+    /// The call has its effect, but this status is what arrives.
+    DoneBut(u16),
+    Never,
+}
+
+#[derive(Default)]
+struct Inner {
+    epoch: i64,
+    messages: VecDeque<(String, String)>,
+    answers: HashMap<&'static str, VecDeque<Answer>>,
+    tasks: HashMap<Id, Task>,
+    lease_ms: i64,
+    cancel: bool,
+}
+
+struct Task {
+    params: DrawParams,
+    attempt: i64,
+    lease: Option<String>,
+    last_seq: i64,
+}
+
+#[derive(Clone)]
+struct Shared {
+    inner: Arc<Mutex<Inner>>,
+    calls: mpsc::UnboundedSender<Call>,
+}
+
+pub struct Edge {
+    pub url: String,
+    shared: Shared,
+    calls: mpsc::UnboundedReceiver<Call>,
+    /// All calls that were waited for or passed over.
+    pub seen: Vec<Call>,
+}
+
+impl Edge {
+    pub async fn start() -> Self {
+        let (sender, calls) = mpsc::unbounded_channel();
+        let inner = Inner { lease_ms: 60_000, ..Inner::default() };
+        let shared = Shared { inner: Arc::new(Mutex::new(inner)), calls: sender };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().fallback(answer).with_state(shared.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, shared, calls, seen: Vec::new() }
+    }
+
+    /// A task that waits, and the message that says so.
+    pub fn submit(&self, task: Id, params: DrawParams) {
+        self.inner().tasks.insert(task, Task { params, attempt: 0, lease: None, last_seq: 0 });
+        self.message(&json!({ "task_id": task }).to_string());
+    }
+
+    pub fn message(&self, body: &str) {
+        let mut inner = self.inner();
+        let lease_id = format!("message-{}-{}", inner.messages.len(), body.len());
+        inner.messages.push_back((lease_id, body.to_owned()));
+    }
+
+    /// The next call of this kind gets this.
+    pub fn answer(&self, what: &'static str, answer: Answer) {
+        self.inner().answers.entry(what).or_default().push_back(answer);
+    }
+
+    pub fn fails(&self, what: &'static str, status: u16, times: usize) {
+        for _ in 0..times {
+            self.answer(what, Answer::Say(status, json!({"error": {"code": "told_so"}})));
+        }
+    }
+
+    /// From now on progress is answered with the wish to cancel.
+    pub fn cancel(&self) {
+        self.inner().cancel = true;
+    }
+
+    pub fn lease_ms(&self, ms: i64) {
+        self.inner().lease_ms = ms;
+    }
+
+    /// What a restart with other keys does: no registration is known any more.
+    pub fn forget_runner(&self) {
+        self.inner().epoch += 1;
+    }
+
+    /// The lease runs out, somebody else takes the task.
+    pub fn take_away(&self, task: Id) {
+        self.inner().tasks.get_mut(&task).unwrap().lease = Some("f".repeat(32));
+    }
+
+    /// The next call of this kind; what comes before it is kept in `seen`.
+    pub async fn next(&mut self, what: &str) -> Call {
+        self.until(what, |call| call.what == what).await
+    }
+
+    pub async fn until(&mut self, wanted: &str, accept: impl Fn(&Call) -> bool) -> Call {
+        // Only a broken test waits so long.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let call = tokio::time::timeout_at(deadline, self.calls.recv()).await;
+            let Ok(Some(call)) = call else {
+                panic!(
+                    "no {wanted} after {:?}",
+                    self.seen.iter().map(|call| (call.what, call.status)).collect::<Vec<_>>()
+                )
+            };
+            self.seen.push(call.clone());
+            if accept(&call) {
+                return call;
+            }
+        }
+    }
+
+    /// The calls of these kinds seen so far, in order.
+    pub fn all(&self, whats: &[&str]) -> Vec<Call> {
+        self.seen.iter().filter(|call| whats.contains(&call.what)).cloned().collect()
+    }
+
+    /// The same, with all that has arrived by now.
+    pub fn rest(&mut self, whats: &[&str]) -> Vec<Call> {
+        while let Ok(call) = self.calls.try_recv() {
+            self.seen.push(call);
+        }
+        self.all(whats)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().unwrap()
+    }
+}
+
+async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, Vec<u8>) {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, 1 << 26).await.unwrap();
+    let path = head.uri.path().to_owned();
+    let Some(what) = name(head.method.as_str(), &path) else {
+        return (StatusCode::NOT_FOUND, Vec::new());
+    };
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+    let mut call = Call {
+        what,
+        status: 0,
+        id: text("webhook-id"),
+        json: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        key: path.strip_prefix("/callbacks/").filter(|_| what == "put").unwrap_or("").to_owned(),
+        body,
+    };
+    let (status, reply, never) = {
+        let mut inner = shared.inner.lock().unwrap();
+        match inner.answers.get_mut(what).and_then(VecDeque::pop_front) {
+            Some(Answer::Say(status, reply)) => (status, reply.to_string().into_bytes(), false),
+            Some(Answer::Raw(bytes)) => (200, bytes, false),
+            Some(Answer::DoneBut(status)) => {
+                inner.right(&call, &head.headers);
+                (status, Vec::new(), false)
+            }
+            Some(Answer::Never) => (0, Vec::new(), true),
+            None => {
+                let (status, reply) = inner.right(&call, &head.headers);
+                (status, reply.to_string().into_bytes(), false)
+            }
+        }
+    };
+    call.status = status;
+    // An empty queue is asked all the time; nothing to wait for.
+    if reply != EMPTY.as_bytes() {
+        let _ = shared.calls.send(call);
+    }
+    if never {
+        std::future::pending::<()>().await;
+    }
+    (StatusCode::from_u16(status).unwrap(), reply)
+}
+
+fn name(method: &str, path: &str) -> Option<&'static str> {
+    let heartbeat = format!("/api/servers/{SERVER}/heartbeat");
+    Some(match (method, path) {
+        ("POST", "/api/servers/register") => "register",
+        ("POST", path) if path == heartbeat => "heartbeat",
+        ("POST", "/client/v4/accounts/local/queues/inference/messages/pull") => "pull",
+        ("POST", "/client/v4/accounts/local/queues/inference/messages/ack") => "ack",
+        ("POST", "/callbacks/claim") => "claim",
+        ("POST", "/callbacks/progress") => "progress",
+        ("POST", "/callbacks/succeeded") => "succeeded",
+        ("POST", "/callbacks/failed") => "failed",
+        ("PUT", path) if path.starts_with("/callbacks/out/") => "put",
+        _ => return None,
+    })
+}
+
+impl Inner {
+    /// What the contract says.
+    fn right(&mut self, call: &Call, headers: &HeaderMap) -> (u16, Value) {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let bearer = text("authorization").strip_prefix("Bearer ").unwrap_or("");
+        let known = match call.what {
+            "register" => bearer == REGISTRATION,
+            "heartbeat" => bearer == self.token(),
+            "pull" | "ack" => bearer == QUEUE,
+            _ => {
+                let time: i64 = text("webhook-timestamp").parse().unwrap_or(0);
+                text(RUNNER_HEADER) == runner_id(SERVER, self.epoch)
+                    && self.secret().verify(&call.id, time, &call.body, text("webhook-signature"))
+            }
+        };
+        if !known {
+            return (401, json!({}));
+        }
+        let body = &call.json;
+        match call.what {
+            "register" => {
+                self.epoch += 1;
+                let id = runner_id(SERVER, self.epoch);
+                (201, json!({"id": SERVER, "runner_id": id, "token": self.token(), "secret": self.secret().text()}))
+            }
+            "pull" => {
+                let next = self.messages.pop_front();
+                let next = next
+                    .map(|(lease_id, body)| json!({"id": lease_id, "lease_id": lease_id, "body": body, "attempts": 1}));
+                let messages: Vec<Value> = next.into_iter().collect();
+                (200, json!({"success": true, "result": {"messages": messages}}))
+            }
+            "claim" => self.claim(body["task_id"].as_i64().unwrap_or(0)),
+            "put" => {
+                let mut parts = call.key.split('/').skip(1).map(|part| part.parse().unwrap_or(0));
+                let (task, attempt) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+                let held = self.tasks.get(&task).is_some_and(|t| t.lease.as_deref() == Some(text(LEASE_HEADER)));
+                let sound = is_output_key(&call.key, task, attempt) && call.id == format!("put_{}", call.key);
+                (
+                    if !sound {
+                        400
+                    } else if held {
+                        200
+                    } else {
+                        409
+                    },
+                    json!({}),
+                )
+            }
+            "progress" | "succeeded" | "failed" => self.held(call),
+            _ => (200, json!({})),
+        }
+    }
+
+    fn claim(&mut self, id: Id) -> (u16, Value) {
+        let lease_ms = self.lease_ms;
+        let Some(task) = self.tasks.get_mut(&id) else { return (404, json!({})) };
+        if task.attempt > 0 {
+            return (409, json!({}));
+        }
+        task.attempt = 1;
+        let lease = format!("{id:032x}");
+        task.lease = Some(lease.clone());
+        (200, json!(Claim { task_id: id, attempt: 1, lease, lease_ms, params: task.params.clone() }))
+    }
+
+    fn held(&mut self, call: &Call) -> (u16, Value) {
+        let body = &call.json;
+        let (id, attempt, seq) = (&body["task_id"], &body["attempt"], body["seq"].as_i64().unwrap_or(0));
+        assert_eq!(call.id, format!("cb_{id}_{attempt}_{seq}"));
+        let Some(task) = self.tasks.get_mut(&id.as_i64().unwrap_or(0)) else { return (404, json!({})) };
+        if task.lease.as_deref() != body["lease"].as_str() || seq <= task.last_seq {
+            return (409, json!({"error": {"code": "stale_lease"}}));
+        }
+        task.last_seq = seq;
+        if call.what != "progress" {
+            task.lease = None;
+        }
+        (200, json!({"cancel": self.cancel}))
+    }
+
+    fn token(&self) -> String {
+        format!("token-{}", self.epoch)
+    }
+
+    fn secret(&self) -> Secret {
+        derive(b"test", &self.epoch.to_string())
+    }
+}

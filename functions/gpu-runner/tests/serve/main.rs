@@ -1,0 +1,7 @@
+//! The serve loop against an edge in miniature.
+
+mod edge;
+mod faults;
+mod lease;
+mod life;
+mod rig;

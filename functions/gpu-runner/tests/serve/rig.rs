@@ -1,0 +1,150 @@
+//! A runner on a thread of its own, as in production, with a backend that a test lets go step by step.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use domain::runner::{DrawParams, Register};
+use gpu_runner::DrawError;
+use gpu_runner::backend::{Backend, Control, DrawJob, FakeBackend, Picture, Progress};
+use gpu_runner::serve::stop::{self, Stopper};
+use gpu_runner::serve::{Config, MakeBackend, Pace, serve};
+use tokio::sync::oneshot;
+
+use crate::edge::{QUEUE, REGISTRATION};
+
+/// How many steps the backend may still do.
+#[derive(Default)]
+pub struct Gate {
+    steps: Mutex<usize>,
+    opened: Condvar,
+    /// Backends made.
+    pub made: AtomicUsize,
+    /// Steps that were announced, over all jobs.
+    pub announced: AtomicUsize,
+}
+
+impl Gate {
+    pub fn open(&self, steps: usize) {
+        let mut left = self.steps.lock().unwrap();
+        *left = left.saturating_add(steps);
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let left = self.steps.lock().unwrap();
+        let mut left = self.opened.wait_while(left, |left| *left == 0).unwrap();
+        *left -= 1;
+    }
+}
+
+/// Draws as `FakeBackend` does, waits at the gate after each announcement; panics when the prompt says so.
+struct Gated {
+    inner: FakeBackend,
+    gate: Arc<Gate>,
+}
+
+impl Backend for Gated {
+    fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError> {
+        let gate = &self.gate;
+        self.inner.draw(job, &mut |progress| {
+            assert!(job.params.prompt != "panic", "as the prompt says");
+            gate.announced.fetch_add(1, Ordering::SeqCst);
+            let control = events(progress);
+            if control == Control::Continue {
+                gate.pass();
+            }
+            control
+        })
+    }
+}
+
+pub struct Runner {
+    pub gate: Arc<Gate>,
+    pub stopper: Stopper,
+    ended: oneshot::Receiver<anyhow::Result<()>>,
+}
+
+impl Runner {
+    /// With the gate wide open.
+    pub fn free(edge: &str) -> Self {
+        let runner = Self::gated(edge, |_| {});
+        runner.gate.open(usize::MAX);
+        runner
+    }
+
+    pub fn gated(edge: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let gate = Arc::new(Gate::default());
+        let make: MakeBackend = {
+            let gate = gate.clone();
+            Arc::new(move || {
+                gate.made.fetch_add(1, Ordering::SeqCst);
+                Box::new(Gated { inner: FakeBackend::default(), gate: gate.clone() })
+            })
+        };
+        let mut config = config(edge);
+        change(&mut config);
+        let (stopper, stop) = stop::channel();
+        let (sender, ended) = oneshot::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            sender.send(runtime.block_on(serve(config, make, stop)))
+        });
+        Self { gate, stopper, ended }
+    }
+
+    /// Waits for the end without asking for it.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        let ended = tokio::time::timeout(Duration::from_secs(30), &mut self.ended).await;
+        ended.expect("the runner does not end").expect("the runner panicked")
+    }
+
+    pub async fn stop(mut self) {
+        self.stopper.stop();
+        self.ended().await.unwrap();
+    }
+}
+
+fn config(edge: &str) -> Config {
+    let edge: reqwest::Url = edge.parse().unwrap();
+    Config {
+        queue: edge.join("client/v4/accounts/local").unwrap(),
+        edge,
+        registration_token: REGISTRATION.into(),
+        queue_token: QUEUE.into(),
+        register: Register {
+            name: "test".into(),
+            kind: "inference".into(),
+            gpu: "none".into(),
+            memory: 0,
+            version: "0".into(),
+            models: vec!["fake".into()],
+        },
+        model: "fake".into(),
+        preview_every: Some(2),
+        pace: Pace {
+            poll: Duration::from_millis(1),
+            backoff: Duration::from_millis(1),
+            backoff_most: Duration::from_millis(4),
+            // Not by itself, unless a test wants it.
+            beat: Duration::from_secs(3600),
+            heartbeat: Duration::from_secs(3600),
+            ..Pace::default()
+        },
+    }
+}
+
+pub fn params(prompt: &str, steps: u32, n: u32) -> DrawParams {
+    DrawParams {
+        prompt: prompt.into(),
+        negative_prompt: String::new(),
+        width: 64,
+        height: 72,
+        num_inference_steps: steps,
+        guidance_scale: 7.5,
+        scheduler: "DDIM".into(),
+        seed: 41,
+        n,
+    }
+}
