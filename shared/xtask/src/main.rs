@@ -96,7 +96,7 @@ fn run(command: Command) -> Result<()> {
             build::run(&workspace, &tools, &workspace.select(&[])?, true)?;
             deploy::run(&workspace, &tools, dry_run)
         }
-        Command::Test(args) => test::run(&workspace, &args),
+        Command::Test(args) => test::run(&workspace.with_test_only(), &args),
         Command::Lint => lint::run(&workspace),
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::New { name } => new::run(&workspace, &name),

@@ -17,6 +17,8 @@ pub struct Workspace {
     pub root: PathBuf,
     pub target: PathBuf,
     pub functions: Vec<Function>,
+    /// Those only tests start, never built with the others or deployed.
+    test_only: Vec<Function>,
     pub members: Vec<String>,
     /// The id of the KV namespace all functions share: `[workspace.metadata.deploy] kv_id`.
     pub kv_id: String,
@@ -36,6 +38,9 @@ pub struct Spec {
     /// The worker the outside reaches; exactly one function has it.
     #[serde(default)]
     pub entry: bool,
+    /// Started by tests alone.
+    #[serde(default)]
+    pub test_only: bool,
     /// Path prefixes the entry sends here, by whole segments.
     #[serde(default)]
     pub routes: Vec<String>,
@@ -120,8 +125,22 @@ impl Workspace {
         functions.sort_by(|a, b| a.name.cmp(&b.name));
         members.sort();
         check(&functions)?;
+        let (test_only, functions) = functions.into_iter().partition(|function: &Function| function.spec.test_only);
         let kv_id = metadata.metadata.pointer("/deploy/kv_id").and_then(Value::as_str).unwrap_or(KV_ID).to_owned();
-        Ok(Self { root: metadata.workspace_root, target: metadata.target_directory, functions, members, kv_id })
+        Ok(Self {
+            root: metadata.workspace_root,
+            target: metadata.target_directory,
+            functions,
+            test_only,
+            members,
+            kv_id,
+        })
+    }
+
+    /// With the functions only tests start among the others.
+    pub fn with_test_only(mut self) -> Self {
+        self.functions.append(&mut self.test_only);
+        self
     }
 
     /// The functions named, or all when none is named.
@@ -136,6 +155,7 @@ impl Workspace {
         let all = || self.functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
         self.functions
             .iter()
+            .chain(&self.test_only)
             .find(|f| f.name == name)
             .with_context(|| format!("no function {name}: there are {}", all()))
     }
@@ -201,6 +221,7 @@ mod tests {
         let workspace = load(serde_json::json!({
             "gateway": {"entry": true},
             "tags": {"routes": ["/api/tags"], "dialect": "plain", "needs": ["sql"]},
+            "trial": {"routes": ["/trial"], "test_only": true},
         }));
         let workspace = workspace.expect("good metadata");
         assert!(workspace.function("gateway").expect("gateway").spec.entry);
@@ -208,6 +229,9 @@ mod tests {
         assert_eq!((tags.worker().as_str(), tags.binding().as_str()), ("easel-tags", "TAGS"));
         assert!(tags.needs(Need::Sql) && !tags.needs(Need::Kv));
         assert_eq!(tags.spec.dialect, Some(Dialect::Plain));
+        let listed = |workspace: &Workspace| workspace.functions.iter().any(|f| f.name == "trial");
+        assert!(workspace.function("trial").is_ok() && !listed(&workspace), "found by name, not among the deployed");
+        assert!(listed(&workspace.with_test_only()));
     }
 
     #[test]
