@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use ports::Upgraded;
 use web::axum::body::{Body, HttpBody};
 use worker::send::SendWrapper;
-use worker::{ByteStream, Headers, Request, Response, ResponseBuilder};
+use worker::{ByteStream, FixedLengthStream, Headers, Request, Response, ResponseBuilder};
 
 pub fn inward(request: Request) -> worker::Result<http::Request<Body>> {
     let refused = |e: http::Error| worker::Error::RustError(e.to_string());
@@ -51,7 +51,16 @@ pub async fn outward(mut response: http::Response<Body>) -> worker::Result<Respo
         }
         None => {
             let chunks = body.into_data_stream();
-            builder.from_stream(chunks.map(|chunk| chunk.map_err(|e| worker::Error::RustError(e.to_string()))))
+            let chunks = chunks.map(|chunk| chunk.map(Vec::from).map_err(|e| worker::Error::RustError(e.to_string())));
+            let length = parts.headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+            match length {
+                // Announces the length, which a mere stream cannot.
+                Some(length) => {
+                    let fixed: worker::worker_sys::FixedLengthStream = FixedLengthStream::wrap(chunks, length).into();
+                    Ok(builder.stream(fixed.readable()))
+                }
+                None => builder.from_stream(chunks),
+            }
         }
     }
 }

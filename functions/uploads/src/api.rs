@@ -1,0 +1,81 @@
+//! The handlers: authorise, validate, store, reply. Each is one database batch. An object is stored before its row, as
+//! a row must never point to nothing; when the row is refused the object goes again.
+
+use domain::Error;
+use domain::messages::UNAVAILABLE;
+use ports::{BlobBody, BlobError, Rows};
+use store::{list as lists, outbox, watch};
+use web::axum::extract::{FromRequest, Request};
+use web::{Ctx, PathId, Raw, Reply, Result};
+
+use crate::store::{self as table, UPLOADS};
+use crate::{form, picture};
+
+/// The largest picture file, form around it included: 25 MiB.
+const MAX_FILE: usize = 25 << 20;
+
+pub async fn list(ctx: Ctx) -> Result {
+    ctx.list_in(ctx.writing()?, &UPLOADS).await
+}
+
+pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
+    ctx.read(&UPLOADS, id).await
+}
+
+pub async fn create(ctx: Ctx, request: Request) -> Result {
+    let (scope, batch) = ctx.writing()?;
+    let body = Raw::<MAX_FILE>::from_request(request, &()).await?;
+    let picture = picture::read(form::file(&body.content_type, &body.bytes)?)?;
+    let hash = ctx.parts.headers.get("idempotency-key").map(|_| web::sha256_hex(&body.bytes)).unwrap_or_default();
+    drop(body);
+    let key = format!("up/{}.{}", ctx.cx.token(), picture.extension);
+    let insert = table::insert(scope, &key, picture.bytes.len() as i64, &picture);
+    let blobs = &ctx.cx.ports.blobs;
+    let bytes = BlobBody::Bytes(picture.bytes.into());
+    blobs.put(&key, picture.content_type, None, bytes).await.map_err(unavailable)?;
+    let reply = ctx.create(scope, batch, &hash, insert, lists::inserted(&UPLOADS, scope), []).await;
+    if !names(&reply, &key) {
+        forget(blobs.delete(&key).await, &key);
+    }
+    reply
+}
+
+pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
+    let (scope, mut batch) = ctx.writing()?;
+    batch.extend(lists::writable(&UPLOADS, scope, id));
+    batch.push(outbox::delete_blobs(scope, "SELECT key FROM uploads WHERE id = ?3", [id.into()]));
+    let gone = batch.push(table::delete(scope, id));
+    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+    // The link ends with the reply; should this fail, the outbox sees to it.
+    if let Some(row) = outcome.rows(gone).first() {
+        let (blobs, key) = (&ctx.cx.ports.blobs, row.text("key").unwrap_or_default());
+        if let Some(upload) = row.text("multipart") {
+            forget(blobs.abort(key, upload).await, key);
+        }
+        forget(blobs.delete(key).await, key);
+    }
+    let cx = ctx.cx.clone();
+    ctx.cx.background.spawn(Box::pin(async move {
+        if let Err(error) = outbox::flush(&cx).await {
+            log::warn!("The outbox waits for the sweeper: {error}");
+        }
+    }));
+    ctx.tell(format!("uploads/{id}"), watch::event(&Rows::default(), ctx.cx.now.0));
+    Ok(Reply::Done)
+}
+
+pub fn unavailable(error: BlobError) -> Error {
+    UNAVAILABLE.error().retry_after(1).cause(format!("{error:?}"))
+}
+
+/// The reply is about this key; otherwise it is a refusal, or the repeat of an earlier one.
+pub fn names(reply: &Result, key: &str) -> bool {
+    matches!(reply, Ok(Reply::Created { item, .. }) if item.contains(key))
+}
+
+/// Removing what nobody can reach any more may fail: it is only garbage.
+pub fn forget(removal: std::result::Result<(), BlobError>, key: &str) {
+    if let Err(error) = removal {
+        log::warn!("{key} was not removed: {error:?}");
+    }
+}

@@ -1,0 +1,145 @@
+//! `/files/{key}`: stored objects as they are. A key holds 128 random bits, so it is its own permission, and what it
+//! names never changes, so it may be kept for ever.
+
+use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE};
+use domain::{Error, id};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use ports::{BlobBody, BlobInfo, Range};
+use web::axum::body::Body;
+use web::axum::response::Response;
+use web::{Ctx, Dialect, Reply, Result};
+
+use crate::api::unavailable;
+use crate::range::{self, Wanted};
+
+pub async fn serve(ctx: Ctx) -> Result {
+    let key = ctx.parts.path.strip_prefix("/files/").filter(|key| is_key(key)).ok_or_else(|| NOT_FOUND.error())?;
+    let blobs = &ctx.cx.ports.blobs;
+    let (known, wanted) = (ctx.header("if-none-match"), ctx.header("range"));
+    let head = ctx.parts.method == Method::HEAD;
+    let mut range = None;
+    if head || !known.is_empty() || !wanted.is_empty() {
+        let info = blobs.head(key).await.map_err(unavailable)?.ok_or_else(|| NOT_FOUND.error())?;
+        if matches(known, &info.etag) {
+            return Ok(raw(respond(StatusCode::NOT_MODIFIED, &info, None, Body::empty())));
+        }
+        if head {
+            return Ok(raw(respond(StatusCode::OK, &info, Some(info.size), Body::empty())));
+        }
+        let same = ctx.header("if-range").is_empty() || ctx.header("if-range") == format!("\"{}\"", info.etag);
+        range = match range::parse(wanted, info.size) {
+            Wanted::Part(range) if same => Some(range),
+            Wanted::Outside if same => {
+                let mut response = Dialect::Plain.render(Err(RANGE_NOT_SATISFIABLE.on("Range")), ctx.style);
+                set(&mut response, header::CONTENT_RANGE, &format!("bytes */{}", info.size));
+                return Ok(raw(response));
+            }
+            _ => None,
+        };
+    }
+    let blob = blobs.get(key, range).await.map_err(unavailable)?.ok_or_else(|| NOT_FOUND.error())?;
+    let body = match blob.body {
+        BlobBody::Bytes(bytes) => Body::from(bytes),
+        BlobBody::Stream(stream, _) => Body::from_stream(futures_util::TryStreamExt::map_err(stream, failed)),
+    };
+    let Some(Range { first, last }) = range else {
+        return Ok(raw(respond(StatusCode::OK, &blob.info, Some(blob.info.size), body)));
+    };
+    let mut response = respond(StatusCode::PARTIAL_CONTENT, &blob.info, Some(last - first + 1), body);
+    set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{}", blob.info.size));
+    Ok(raw(response))
+}
+
+/// `up/{32 hex}.{extension}` and `out/{task}/{attempt}/{32 hex}.{extension}`: nothing else is ever stored for people.
+fn is_key(key: &str) -> bool {
+    let name = |name: &str| {
+        let plain =
+            |e: &str| (1..=11).contains(&e.len()) && e.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        name.split_once('.').is_some_and(|(token, extension)| id::is_token(token) && plain(extension))
+    };
+    let mut parts = key.split('/');
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("up"), Some(file), None, ..) => name(file),
+        (Some("out"), Some(task), Some(attempt), Some(file), None) => {
+            id::parse(task).is_some() && id::parse(attempt).is_some() && name(file)
+        }
+        _ => false,
+    }
+}
+
+/// `If-None-Match`: one of the tags is this one, compared weakly.
+fn matches(header: &str, etag: &str) -> bool {
+    let tag = |item: &str| item.trim().trim_start_matches("W/").trim_matches('"') == etag;
+    header.trim() == "*" || (!header.is_empty() && header.split(',').any(tag))
+}
+
+fn respond(status: StatusCode, info: &BlobInfo, length: Option<u64>, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let inline = info.content_type.starts_with("image/");
+    set(&mut response, header::ETAG, &format!("\"{}\"", info.etag));
+    set(&mut response, header::CACHE_CONTROL, "public, max-age=31536000, immutable");
+    set(&mut response, header::ACCEPT_RANGES, "bytes");
+    if let Some(length) = length {
+        set(&mut response, header::CONTENT_LENGTH, &length.to_string());
+        set(&mut response, header::CONTENT_TYPE, &info.content_type);
+        set(&mut response, header::CONTENT_DISPOSITION, if inline { "inline" } else { "attachment" });
+        set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        // Opened as a page of its own it may run and load nothing.
+        set(&mut response, header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+    }
+    response
+}
+
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+fn raw(response: Response) -> Reply {
+    Reply::Raw(Box::new(response))
+}
+
+fn failed(error: ports::BlobError) -> Error {
+    unavailable(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_keys_are_looked_up() {
+        let token = "0f".repeat(16);
+        for good in [format!("up/{token}.png"), format!("up/{token}.safetensors"), format!("out/7/2/{token}.png")] {
+            assert!(is_key(&good), "{good}");
+        }
+        for bad in [
+            String::new(),
+            "up/".into(),
+            format!("up/{token}"),
+            format!("up/{token}."),
+            format!("up/{token}.PNG"),
+            format!("up/{token}.png/"),
+            format!("up//{token}.png"),
+            format!("up/../up/{token}.png"),
+            format!("up/%2e%2e/{token}.png"),
+            format!("out/7/{token}.png"),
+            format!("out/7/0/{token}.png"),
+            format!("out/7/2/x/{token}.png"),
+            format!("secret/{token}.png"),
+        ] {
+            assert!(!is_key(&bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags_are_compared_weakly() {
+        for (header, hit) in
+            [("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), ("", false), ("\"b\"", false)]
+        {
+            assert_eq!(matches(header, "a"), hit, "{header}");
+        }
+    }
+}
