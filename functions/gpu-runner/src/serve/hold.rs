@@ -61,7 +61,7 @@ impl<'a> Hold<'a> {
         let id = callback_id(&held);
         let Note { step, steps, eta_seconds, .. } = *note;
         let body = Progress { held, step, steps, eta_seconds, preview };
-        let answer = self.edge.callback("progress", &id, &body, self.within(self.pace.call)).await?;
+        let answer = self.edge.callback("progress", &id, &body, self.patience()).await?;
         let reply: ProgressReply = http::json(&answer)?;
         self.until.set(asked + lease(&self.claim));
         Ok(reply.cancel)
@@ -77,7 +77,8 @@ impl<'a> Hold<'a> {
     /// Stores a picture of the result; its key.
     pub async fn store(&self, png: &Bytes) -> Result<String, Miss> {
         let key = self.key().map_err(|fault| Miss::Refused(fault.to_string()))?;
-        let put = async |at_most| self.edge.put(&key, &self.claim.lease, png.clone(), at_most).await;
+        // Megabytes over a slow line take their time; the lease is extended meanwhile.
+        let put = async || self.edge.put(&key, &self.claim.lease, png.clone(), self.within(self.pace.call)).await;
         self.insist("the edge's storage", put).await?;
         Ok(key)
     }
@@ -101,7 +102,7 @@ impl<'a> Hold<'a> {
     /// more: a conflict on a repetition is as good as done.
     async fn end(&self, name: &str, id: &str, body: &impl Serialize) -> Result<(), Miss> {
         let unsure = Cell::new(false);
-        let call = async |at_most| match self.edge.callback(name, id, body, at_most).await {
+        let call = async || match self.edge.callback(name, id, body, self.patience()).await {
             Err(Fault::Conflict(_)) if unsure.get() => {
                 info!(task = self.claim.task_id, "{name} had arrived before, or the lease was lost meanwhile");
                 Ok(())
@@ -116,10 +117,10 @@ impl<'a> Hold<'a> {
     }
 
     /// Repeats a call for as long as the lease can hold.
-    async fn insist(&self, of: &'static str, call: impl AsyncFn(Duration) -> Result<(), Fault>) -> Result<(), Miss> {
+    async fn insist(&self, of: &'static str, call: impl AsyncFn() -> Result<(), Fault>) -> Result<(), Miss> {
         let mut streak = Streak::new(of, self.pace);
         while !self.is_over() {
-            match call(self.within(self.pace.call)).await {
+            match call().await {
                 Ok(()) => {
                     streak.well();
                     return Ok(());
@@ -144,6 +145,11 @@ impl<'a> Hold<'a> {
 
     fn left(&self) -> Duration {
         self.until.get().saturating_duration_since(Instant::now())
+    }
+
+    /// How long to wait for the answer to a callback: one that hangs must leave time for another.
+    fn patience(&self) -> Duration {
+        self.within(lease(&self.claim) / 3)
     }
 
     fn within(&self, time: Duration) -> Duration {

@@ -49,7 +49,7 @@ pub async fn serve(config: Config, make: MakeBackend, stop: Stop) -> Result<()> 
     }
     let (status, seen) = watch::channel(Status::Starting);
     let mut runner = Runner {
-        claims: Streak::new("claiming", &config.pace),
+        claims: Streak::new("the edge", &config.pace),
         drawer: Drawer::new(make),
         config: &config,
         edge: &edge,

@@ -1,5 +1,7 @@
 //! The queue of tasks, by Cloudflare's HTTP pull protocol. Messages are hints only: what they name may be done already.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::Id;
@@ -7,12 +9,15 @@ use domain::runner::Hint;
 use reqwest::{Client, header};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::config::Config;
 use super::http::{self, Fault};
 
 /// For so long nobody else sees a pulled message: the time to claim and acknowledge.
 const VISIBILITY_MS: u32 = 30_000;
+/// An acknowledgement is a courtesy: what is not acknowledged comes again and is then not to be had.
+const ACK: Duration = Duration::from_secs(5);
 
 pub struct Queue {
     client: Client,
@@ -46,7 +51,8 @@ impl Queue {
 
     /// Says that a message need not come again.
     pub async fn ack(&self, message: &Message) -> Result<(), Fault> {
-        self.post("ack", json!({"acks": [{"lease_id": message.lease_id}], "retries": []})).await.map(drop)
+        let ack = self.post("ack", json!({"acks": [{"lease_id": message.lease_id}], "retries": []}));
+        timeout(ACK, ack).await.unwrap_or_else(|_| Err(Fault::Passing("no answer in time".into()))).map(drop)
     }
 
     async fn post(&self, operation: &str, body: serde_json::Value) -> Result<bytes::Bytes, Fault> {

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 pub const SERVER: Id = 7;
-pub const REGISTRATION: &str = "registration";
-pub const QUEUE: &str = "queue";
+pub const REGISTRATION: &str = "secret-of-registration";
+pub const QUEUE: &str = "secret-of-queue";
 const EMPTY: &str = r#"{"result":{"messages":[]},"success":true}"#;
 
 /// A call that arrived, and the status it was answered with.

@@ -25,7 +25,7 @@ async fn signs_of_life_go_on_while_no_step_ends() {
 #[tokio::test]
 async fn a_third_of_the_lease_is_the_longest_silence() {
     let mut edge = Edge::start().await;
-    edge.lease_ms(1500);
+    edge.lease_ms(2400);
     edge.submit(1, params("fox", 1, 1));
     let runner = Runner::gated(&edge.url, |_| {});
     edge.next("progress").await;
@@ -34,6 +34,21 @@ async fn a_third_of_the_lease_is_the_longest_silence() {
     assert!(began.elapsed() >= Duration::from_millis(400));
     runner.gate.open(usize::MAX);
     edge.next("succeeded").await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_callback_that_hangs_does_not_cost_the_lease() {
+    let mut edge = Edge::start().await;
+    edge.lease_ms(2400);
+    edge.submit(1, params("fox", 1, 1));
+    edge.answer("progress", Answer::Never);
+    edge.answer("succeeded", Answer::Never);
+    let runner = Runner::gated(&edge.url, |_| {});
+    edge.next("progress").await;
+    edge.next("progress").await;
+    runner.gate.open(usize::MAX);
+    edge.until("the end", |call| call.what == "succeeded" && call.status == 200).await;
     runner.stop().await;
 }
 
@@ -111,7 +126,7 @@ async fn a_task_that_was_taken_over_is_dropped_without_a_word() {
 #[tokio::test]
 async fn nothing_is_said_once_the_lease_can_not_hold_any_more() {
     let mut edge = Edge::start().await;
-    edge.lease_ms(40);
+    edge.lease_ms(500);
     edge.submit(1, params("fox", 1, 1));
     // More than fit into the time.
     edge.fails("put", 503, 1000);

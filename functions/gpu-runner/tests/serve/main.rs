@@ -4,4 +4,7 @@ mod edge;
 mod faults;
 mod lease;
 mod life;
+mod process;
 mod rig;
+#[path = "../support/mod.rs"]
+mod support;
