@@ -99,11 +99,11 @@ impl<'a> Hold<'a> {
     }
 
     /// The last callback. The edge may have taken it although its answer did not arrive, and then knows the lease no
-    /// more: a conflict on a repetition is as good as done.
+    /// more: to be told so on a repetition is as good as done.
     async fn end(&self, name: &str, id: &str, body: &impl Serialize) -> Result<(), Miss> {
         let unsure = Cell::new(false);
         let call = async || match self.edge.callback(name, id, body, self.patience()).await {
-            Err(Fault::Conflict(_)) if unsure.get() => {
+            Err(Fault::Stale) if unsure.get() => {
                 info!(task = self.claim.task_id, "{name} had arrived before, or the lease was lost meanwhile");
                 Ok(())
             }
@@ -125,7 +125,7 @@ impl<'a> Hold<'a> {
                     streak.well();
                     return Ok(());
                 }
-                Err(Fault::Conflict(_)) => return Err(Miss::Lost),
+                Err(Fault::Stale) => return Err(Miss::Lost),
                 Err(Fault::Refused(status, why)) => return Err(Miss::Refused(format!("{status}: {why}"))),
                 Err(fault) => sleep(self.within(streak.failed(fault))).await,
             }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 const MAX_ANSWER: usize = 1 << 20;
 /// So much of an error's text goes to the log.
 const MAX_TEXT: usize = 300;
+const STALE: &str = "stale_lease";
 
 /// Why a call did not do what it was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub enum Fault {
     Passing(String),
     /// 401: whoever calls is not known there (any more).
     Unknown(String),
-    /// 409: the state of things is against it.
-    Conflict(String),
+    /// 409 `stale_lease`: what the call is about is not in the caller's hands (any more).
+    Stale,
     /// Another 4xx: the same call will be refused again.
     Refused(u16, String),
 }
@@ -32,7 +33,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Passing(text) => f.write_str(text),
             Fault::Unknown(text) => write!(f, "401: {text}"),
-            Fault::Conflict(text) => write!(f, "409: {text}"),
+            Fault::Stale => f.write_str(STALE),
             Fault::Refused(status, text) => write!(f, "{status}: {text}"),
         }
     }
@@ -75,11 +76,17 @@ pub async fn call(request: RequestBuilder) -> Result<Bytes, Fault> {
     let text: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
     Err(match status {
         StatusCode::UNAUTHORIZED => Fault::Unknown(text),
-        StatusCode::CONFLICT => Fault::Conflict(text),
+        StatusCode::CONFLICT if code(&body).as_deref() == Some(STALE) => Fault::Stale,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Fault::Passing(format!("{status}: {text}")),
         _ if status.is_client_error() => Fault::Refused(status.as_u16(), text),
         _ => Fault::Passing(format!("{status}: {text}")),
     })
+}
+
+/// The code of the edge's one error envelope.
+fn code(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(body.pointer("/error/code")?.as_str()?.to_owned())
 }
 
 /// Reads a JSON answer.
@@ -113,6 +120,14 @@ mod tests {
             assert_eq!(join(&Url::parse(base).unwrap(), "c/d"), "http://a/b/c/d");
         }
         assert_eq!(join(&Url::parse("http://a:1").unwrap(), "c"), "http://a:1/c");
+    }
+
+    #[test]
+    fn codes_are_read_from_the_envelope_only() {
+        assert_eq!(code(br#"{"error":{"code":"stale_lease","message":"m"}}"#).as_deref(), Some(STALE));
+        for other in [&b"{}"[..], b"stale_lease", br#"{"error":"stale_lease"}"#, br#"{"error":{"code":7}}"#] {
+            assert_eq!(code(other), None);
+        }
     }
 
     #[test]

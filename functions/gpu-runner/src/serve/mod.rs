@@ -123,9 +123,9 @@ impl Runner<'_> {
                 said(acked);
                 self.now(Status::Idle);
             }
-            Err(Fault::Conflict(why) | Fault::Refused(400 | 404 | 410 | 422, why)) => {
+            Err(fault @ (Fault::Stale | Fault::Refused(400 | 404 | 409 | 410 | 422, _))) => {
                 self.claims.well();
-                debug!(task, %why, "not to be had");
+                debug!(task, %fault, "not to be had");
                 self.ack(message).await;
             }
             Err(fault) => {

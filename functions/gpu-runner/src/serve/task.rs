@@ -45,7 +45,8 @@ impl From<Miss> for End {
 /// Draws a claimed task and says how it ended.
 pub async fn run(hold: &Hold<'_>, drawer: &mut Drawer, job: &DrawJob, pace: &Pace, stop: &Stop) {
     let task = hold.claim.task_id;
-    let tracker = Arc::new(Tracker::default());
+    let params = &hold.claim.params;
+    let tracker = Arc::new(Tracker::new(params.n.saturating_mul(params.num_inference_steps)));
     let end = select! {
         // Finished work comes before all reasons not to finish it.
         biased;
@@ -128,7 +129,7 @@ async fn report(hold: &Hold<'_>, tracker: &Tracker, pace: &Pace) -> End {
         let preview = match note.preview.take() {
             Some(png) => match hold.preview(png).await {
                 Ok(key) => Some(key),
-                Err(Fault::Conflict(_)) => return End::Lost,
+                Err(Fault::Stale) => return End::Lost,
                 Err(fault) => {
                     debug!(task = hold.claim.task_id, %fault, "no preview");
                     None
@@ -139,7 +140,7 @@ async fn report(hold: &Hold<'_>, tracker: &Tracker, pace: &Pace) -> End {
         match hold.progress(&note, preview).await {
             Ok(false) => streak.well(),
             Ok(true) => return End::Failed(Failure::canceled()),
-            Err(Fault::Conflict(_)) => return End::Lost,
+            Err(Fault::Stale) => return End::Lost,
             Err(fault) => sleep(streak.failed(fault).min(hold.beat())).await,
         }
         if hold.is_over() {

@@ -38,6 +38,11 @@ pub struct Note {
 }
 
 impl Tracker {
+    /// `steps` is what the job is expected to take, until the drawing says so itself.
+    pub fn new(steps: u32) -> Self {
+        Self { state: Mutex::new(State { steps, ..State::default() }), ..Self::default() }
+    }
+
     /// Called by the drawing thread.
     pub fn note(&self, progress: Progress) -> Control {
         if self.stopped.load(Ordering::Relaxed) {
@@ -98,8 +103,8 @@ mod tests {
 
     #[test]
     fn the_newest_counts_and_previews_are_taken_once() {
-        let tracker = Tracker::default();
-        assert_eq!(tracker.take(), Note { step: 0, steps: 0, eta_seconds: 0.0, preview: None });
+        let tracker = Tracker::new(9);
+        assert_eq!(tracker.take(), Note { step: 0, steps: 9, eta_seconds: 0.0, preview: None });
         for (picture, step, preview) in [(0, 0, false), (0, 2, true), (1, 1, false)] {
             assert_eq!(tracker.note(progress(picture, step, preview)), Control::Continue);
         }

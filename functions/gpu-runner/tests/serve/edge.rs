@@ -102,6 +102,12 @@ impl Edge {
         self.inner().answers.entry(what).or_default().push_back(answer);
     }
 
+    /// The next call of this kind learns that the lease is not its own.
+    pub fn stale(&self, what: &'static str) {
+        let (status, reply) = stale();
+        self.answer(what, Answer::Say(status, reply));
+    }
+
     pub fn fails(&self, what: &'static str, status: u16, times: usize) {
         for _ in 0..times {
             self.answer(what, Answer::Say(status, json!({"error": {"code": "told_so"}})));
@@ -227,6 +233,10 @@ fn name(method: &str, path: &str) -> Option<&'static str> {
     })
 }
 
+fn stale() -> (u16, Value) {
+    (409, json!({"error": {"code": "stale_lease", "message": "…", "param": null}}))
+}
+
 impl Inner {
     /// What the contract says.
     fn right(&mut self, call: &Call, headers: &HeaderMap) -> (u16, Value) {
@@ -265,16 +275,11 @@ impl Inner {
                 let (task, attempt) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
                 let held = self.tasks.get(&task).is_some_and(|t| t.lease.as_deref() == Some(text(LEASE_HEADER)));
                 let sound = is_output_key(&call.key, task, attempt) && call.id == format!("put_{}", call.key);
-                (
-                    if !sound {
-                        400
-                    } else if held {
-                        200
-                    } else {
-                        409
-                    },
-                    json!({}),
-                )
+                match (sound, held) {
+                    (false, _) => (400, json!({})),
+                    (true, false) => stale(),
+                    (true, true) => (200, json!({})),
+                }
             }
             "progress" | "succeeded" | "failed" => self.held(call),
             _ => (200, json!({})),
@@ -285,7 +290,7 @@ impl Inner {
         let lease_ms = self.lease_ms;
         let Some(task) = self.tasks.get_mut(&id) else { return (404, json!({})) };
         if task.attempt > 0 {
-            return (409, json!({}));
+            return stale();
         }
         task.attempt = 1;
         let lease = format!("{id:032x}");
@@ -299,7 +304,7 @@ impl Inner {
         assert_eq!(call.id, format!("cb_{id}_{attempt}_{seq}"));
         let Some(task) = self.tasks.get_mut(&id.as_i64().unwrap_or(0)) else { return (404, json!({})) };
         if task.lease.as_deref() != body["lease"].as_str() || seq <= task.last_seq {
-            return (409, json!({"error": {"code": "stale_lease"}}));
+            return stale();
         }
         task.last_seq = seq;
         if call.what != "progress" {

@@ -122,9 +122,9 @@ async fn a_claim_that_could_not_be_asked_leaves_the_message() {
 
 #[tokio::test]
 async fn a_result_that_is_refused_is_a_failure() {
-    for what in ["put", "succeeded"] {
+    for (what, status) in [("put", 413), ("succeeded", 400), ("succeeded", 409)] {
         let mut edge = Edge::start().await;
-        edge.fails(what, 413, 1);
+        edge.fails(what, status, 1);
         edge.submit(1, params("fox", 1, 1));
         let runner = Runner::gated(&edge.url, |config| config.preview_every = Some(0));
         runner.gate.open(usize::MAX);
