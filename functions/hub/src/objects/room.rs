@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::Error as Refusal;
 use domain::messages::INTERNAL;
-use domain::room::{Audience, Event, Join, Room};
+use domain::room::{Audience, Event, Join, Room, close};
 use edge::worker::{JOIN_HEADER, context_of};
 use store::{Batch, Scope, Spec, watch};
 use worker::{
@@ -114,7 +114,9 @@ impl DurableObject for HubRoom {
         Ok(())
     }
 
-    async fn websocket_close(&self, _: WebSocket, _: usize, _: String, _: bool) -> Result<()> {
+    async fn websocket_close(&self, socket: WebSocket, _: usize, _: String, _: bool) -> Result<()> {
+        // The answer to a client's close; nobody gives it for us.
+        sockets::end(&socket, close::DONE);
         self.left().await
     }
 
