@@ -1,1 +1,21 @@
+//! What the end-to-end tests are written with: a client of the running edge, sockets and event streams that watch an
+//! object, a runner of our own making, and processes to kill. `cargo xtask test` starts the edge and tells where it is
+//! in the environment. Nothing here knows how the edge is built.
 
+mod client;
+mod env;
+mod own;
+mod picture;
+mod runner;
+mod stream;
+mod wait;
+mod watch;
+
+pub use client::{Account, Answer, Call, Edge, unique};
+pub use env::{lease_ms, setting};
+pub use own::{OwnEdge, OwnRunner, State};
+pub use picture::{picture, size_of};
+pub use runner::{Runner, Signed, body, held};
+pub use stream::Stream;
+pub use wait::{PATIENCE, until};
+pub use watch::Watch;

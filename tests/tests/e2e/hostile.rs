@@ -1,0 +1,262 @@
+//! Bad input at every address of the OpenAPI document: a 4xx in the envelope of that address, never a 5xx, and nothing
+//! changes by it. The table is made from the document, so a new route is in it by itself.
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use tests::{Account, Answer, Edge, setting, unique};
+
+/// Ids that name nothing. `%ED%A0%80` is half of a surrogate pair.
+const NOTHING: [&str; 8] =
+    ["9007199254740991", "99999999999999999999", "0", "-1", "1.5", "%ED%A0%80", "%00", "..%2F..%2Fx"];
+
+/// Bodies that are wrong wherever an object of known fields is meant.
+const BROKEN: [&str; 9] = [
+    "",
+    "{",
+    "nonsense",
+    "null",
+    "[]",
+    "1e999",
+    "\"text\"",
+    r#"{"name":"\ud800","prompt":"\ud800","email":"\ud800"}"#,
+    "{\"name\":\"\u{0}\"}",
+];
+
+/// Values that fit no field, whatever its type.
+fn misfits() -> [Value; 4] {
+    let huge: Value = serde_json::from_str("99999999999999999999999999").expect("a number");
+    [huge, json!({"a": {"b": []}}), json!(-1.5e300), json!("\u{0}\u{1}")]
+}
+
+/// One operation of the document.
+struct Operation {
+    path: String,
+    method: String,
+    form: Option<Value>,
+    parameters: Vec<Value>,
+    /// Its documented methods, and those of the same path.
+    siblings: Vec<String>,
+}
+
+fn operations(document: &Value) -> Vec<Operation> {
+    let mut all = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let siblings: Vec<String> = methods.as_object().expect("methods").keys().map(|m| m.to_uppercase()).collect();
+        for (method, operation) in methods.as_object().expect("methods") {
+            all.push(Operation {
+                path: path.clone(),
+                method: method.to_uppercase(),
+                form: operation.pointer("/requestBody/content/application~1json/schema").cloned(),
+                parameters: operation["parameters"].as_array().cloned().unwrap_or_default(),
+                siblings: siblings.clone(),
+            });
+        }
+    }
+    all
+}
+
+/// Values a form takes, as far as its schema tells.
+fn sample(schema: &Value) -> Value {
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .filter(|(name, _)| schema["required"].as_array().is_some_and(|all| all.contains(&json!(name))))
+        .map(|(name, rule)| (name.clone(), sample_of(name, rule)))
+        .collect()
+}
+
+fn sample_of(name: &str, rule: &Value) -> Value {
+    match rule["type"].as_str() {
+        _ if rule.get("default").is_some() => rule["default"].clone(),
+        _ if rule["enum"].is_array() => rule["enum"][0].clone(),
+        Some("integer" | "number") => rule.get("minimum").cloned().unwrap_or(json!(1)),
+        Some("boolean") => json!(false),
+        Some("array") => json!([]),
+        Some("object") => sample(rule),
+        _ if name == "email" => json!(format!("{}@example.com", unique("hostile"))),
+        _ => json!(unique("hostile")),
+    }
+}
+
+/// One request of the table.
+struct Attack {
+    method: String,
+    path: String,
+    token: Option<String>,
+    body: Option<String>,
+    /// May be taken for what it is: text to search for, a message of any content.
+    harmless: bool,
+    why: String,
+}
+
+impl Attack {
+    async fn strike(self, edge: &Edge) -> Result<(), String> {
+        let mut call = edge.call(&self.method, &self.path);
+        if let Some(token) = &self.token {
+            call = call.bearer(token);
+        }
+        if let Some(body) = self.body {
+            call = call.body("application/json", body);
+        }
+        let said = |words: String| format!("{} {} ({}): {words}", self.method, self.path, self.why);
+        let answer = call.try_send().await.map_err(|error| said(format!("no answer: {error:?}")))?;
+        match answer.status {
+            200..=299 if self.harmless => Ok(()),
+            400..=499 if envelope(&self.path, &answer) => Ok(()),
+            status => Err(said(format!("{status} {}", answer.text()))),
+        }
+    }
+}
+
+/// The error is told as the address tells errors.
+fn envelope(path: &str, answer: &Answer) -> bool {
+    let Ok(json) = serde_json::from_slice::<Value>(&answer.bytes) else { return false };
+    if path.starts_with("/client/") && json["errors"].is_array() {
+        return json["success"] == false && json["errors"][0]["message"].is_string();
+    }
+    json["error"]["code"].is_string() && json["error"]["message"].is_string()
+}
+
+struct Scene {
+    ann: Account,
+    bob: Account,
+    /// Of things that are bob's: the path they are at, and their ids.
+    bobs: Vec<(&'static str, String)>,
+}
+
+impl Scene {
+    /// The credential with which a request gets as far as it can.
+    fn token(&self, path: &str) -> String {
+        match path {
+            path if path.starts_with("/client/") => setting("QUEUE_TOKEN"),
+            "/api/servers/register" => setting("RUNNER_REGISTRATION_TOKEN"),
+            _ => self.ann.token().to_owned(),
+        }
+    }
+
+    fn against(&self, operation: &Operation) -> Vec<Attack> {
+        let Operation { path, method, .. } = operation;
+        let mut attacks = Vec::new();
+        let mut add = |path: String, body: Option<String>, harmless: bool, why: &str| {
+            let token = Some(self.token(&path));
+            attacks.push(Attack { method: method.clone(), path, token, body, harmless, why: why.to_owned() });
+        };
+        let writes = method != "GET";
+        let here = filled(path, "9007199254740991");
+        let good = operation.form.as_ref().map(sample);
+
+        if path.contains("{id}") || path.contains("{task}") || path.contains("key}") {
+            for id in NOTHING {
+                add(filled(path, id), good.as_ref().filter(|_| writes).map(Value::to_string), false, "no such id");
+            }
+        }
+        for (place, id) in self.bobs.iter().filter(|(place, _)| path.starts_with(place) && path.contains("{id}")) {
+            let open = !writes && ["/api/tags", "/api/users"].contains(place);
+            let body = good.as_ref().filter(|_| writes).map(Value::to_string);
+            add(path.replace("{id}", id), body, open, "someone else's");
+        }
+        if writes && method != "DELETE" && operation.form.is_some() {
+            for body in BROKEN {
+                let partial = body.starts_with("{\"") && !path.starts_with("/callbacks");
+                add(here.clone(), Some(body.to_owned()), false, if partial { "bad text" } else { "broken body" });
+            }
+            add(here.clone(), Some(format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000))), false, "deep nesting");
+        }
+        if writes && method != "DELETE" {
+            add(here.clone(), Some("x".repeat(10 << 20)), false, "10 MB");
+        }
+        for (name, _) in operation.form.iter().flat_map(|form| form["properties"].as_object()).flatten() {
+            for misfit in misfits() {
+                let mut body = good.clone().unwrap_or_else(|| json!({}));
+                body[name] = misfit;
+                // A message of the queue may say anything.
+                let anything = path.starts_with("/client/") && ["body", "messages"].contains(&name.as_str());
+                add(here.clone(), Some(body.to_string()), anything, &format!("a value that does not fit {name}"));
+            }
+        }
+        for parameter in operation.parameters.iter().filter(|parameter| parameter["in"] == "query") {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            for value in ["%ED%A0%80", "99999999999999999999", "-1", "nonsense", "%00", &"9".repeat(5000)] {
+                let text = ["search", "tag", "date"].contains(&name);
+                add(format!("{here}?{name}={value}"), None, text, "a bad query");
+            }
+        }
+        for wrong in ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"] {
+            if !operation.siblings.iter().any(|known| known == wrong) {
+                let token = Some(self.token(path));
+                let why = "no such method".to_owned();
+                attacks.push(Attack {
+                    method: wrong.into(),
+                    path: here.clone(),
+                    token,
+                    body: None,
+                    harmless: false,
+                    why,
+                });
+            }
+        }
+        attacks
+    }
+
+    /// Everything of ann's and bob's, as they see it.
+    async fn state(&self) -> Vec<Value> {
+        let mut seen = Vec::new();
+        for who in [&self.ann, &self.bob] {
+            for path in ["/api/account", "/api/sessions", "/api/tasks", "/api/uploads"] {
+                let answer = who.get(path).send().await;
+                seen.push(if answer.status == 404 { Value::Null } else { answer.json() });
+            }
+        }
+        for (place, id) in &self.bobs {
+            seen.push(self.bob.get(&format!("{place}/{id}")).send().await.expect(200).json());
+        }
+        seen
+    }
+}
+
+/// A path with its parameters filled in.
+fn filled(path: &str, id: &str) -> String {
+    let parts = path.split('/').map(|part| match part {
+        "{account}" => "local",
+        "{queue}" => "training",
+        "{number}" | "{attempt}" => "1",
+        "{name}" => "x.png",
+        part if part.starts_with('{') => id,
+        part => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn bad_input_anywhere_is_refused_and_changes_nothing() {
+    let edge = Edge::shared();
+    let (ann, bob) = (edge.sign_up("ann").await, edge.sign_up("bob").await);
+    let tag = bob.make("/api/tags", &json!({"name": unique("tag")})).await.to_string();
+    let task = bob.submit(&json!({})).await;
+    let watched = tests::Watch::of(&bob, &format!("/api/tasks/{task}")).await.rest().await;
+    assert_eq!(watched.1, 1000, "settled before it is looked at");
+    let session = bob.session["id"].as_str().expect("an id").to_owned();
+    let bobs = vec![
+        ("/api/tags", tag),
+        ("/api/tasks", task.to_string()),
+        ("/api/sessions", session),
+        ("/api/users", bob.id.to_string()),
+    ];
+    let scene = Scene { ann, bob, bobs };
+    let before = scene.state().await;
+
+    let document = edge.get("/api/openapi.json").send().await.expect(200).json();
+    let mut attacks: Vec<Attack> = operations(&document).iter().flat_map(|each| scene.against(each)).collect();
+    for operation in operations(&document) {
+        if !operation.siblings.is_empty() && operation.path.starts_with("/callbacks") {
+            let (method, path) = (operation.method, filled(&operation.path, "1"));
+            let body = Some(r#"{"task_id":1,"attempt":1,"lease":"x","seq":1}"#.to_owned());
+            attacks.push(Attack { method, path, token: None, body, harmless: false, why: "unsigned".into() });
+        }
+    }
+    assert!(attacks.len() >= 200, "{} requests are few: is the document whole?", attacks.len());
+    let number = attacks.len();
+    let outcomes = stream::iter(attacks).map(|attack| attack.strike(&edge)).buffer_unordered(4);
+    let failures: Vec<String> = outcomes.filter_map(async |outcome| outcome.err()).collect().await;
+    assert!(failures.is_empty(), "{} of {number}:\n{}", failures.len(), failures.join("\n"));
+    assert_eq!(scene.state().await, before);
+}

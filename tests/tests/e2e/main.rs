@@ -1,0 +1,13 @@
+//! The platform over HTTP, on real workerd, with a real runner: what the native tests of each function cannot see. One
+//! module per resource, each test with accounts of its own, so that they run side by side.
+
+mod account;
+mod gateway;
+mod hostile;
+mod queues;
+mod servers;
+mod sessions;
+mod tags;
+mod tasks;
+mod users;
+mod watch;
