@@ -90,7 +90,7 @@ impl Edge {
         let mut alive = group.stdin().context("the launcher has a standard input")?;
         serde_json::to_writer(&alive, &plan(workspace, options)?)?;
         writeln!(alive)?;
-        let url = answer(&mut group, stop)?;
+        let url = launched(&mut group, stop)?;
         Ok(Self { url, group, _alive: alive })
     }
 
@@ -124,8 +124,8 @@ fn plan<'a>(workspace: &Workspace, options: &'a Options) -> Result<Plan<'a>> {
     })
 }
 
-/// The address the launcher tells. Its other output goes on to ours.
-fn answer(group: &mut Group, stop: &Stop) -> Result<String> {
+/// The address a launcher tells on its standard output when it is ready. Its other output goes on to ours.
+pub fn launched(group: &mut Group, stop: &Stop) -> Result<String> {
     let output = group.stdout().context("the launcher has a standard output")?;
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
@@ -139,10 +139,10 @@ fn answer(group: &mut Group, stop: &Stop) -> Result<String> {
     loop {
         match told.recv_timeout(Duration::from_millis(50)) {
             Ok(Answer::Ready(url)) => return Ok(url),
-            Ok(Answer::Error(text)) => bail!("the edge does not start: {text}"),
-            Err(RecvTimeoutError::Timeout) if stop.is_set() => bail!("stopped before the edge was ready"),
+            Ok(Answer::Error(text)) => bail!("it does not start: {text}"),
+            Err(RecvTimeoutError::Timeout) if stop.is_set() => bail!("stopped before it was ready"),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => bail!("the edge ended before it was ready"),
+            Err(RecvTimeoutError::Disconnected) => bail!("it ended before it was ready"),
         }
     }
 }

@@ -18,6 +18,7 @@ mod runner;
 mod setup;
 mod shim;
 mod spin;
+mod spin_host;
 mod test;
 mod workspace;
 

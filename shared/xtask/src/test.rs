@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::edge::{DEV_SECRETS, Edge, Options};
 use crate::process::Stop;
 use crate::runner::{self, Runner};
+use crate::spin_host::{self, SpinHost};
 use crate::workspace::Workspace;
 use crate::{build, dev, setup};
 
@@ -67,8 +68,12 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count) -> Result<b
     dev::log_in(&edge.url)?;
     let _runner = Runner::start(&binary, &edge.url, &state.0)?;
 
+    spin_host::build(workspace)?;
+    // Inside the repository: the translated components look for their WASI library in node_modules above them.
+    let spin = SpinHost::start(workspace, &tools, &workspace.target.join("spin"), &stop).context("the Spin host")?;
+
     let mut cargo = cargo(workspace);
-    cargo.args(["-p", END_TO_END]).envs(DEV_SECRETS);
+    cargo.args(["-p", END_TO_END]).envs(DEV_SECRETS).env("SPIN_URL", &spin.url);
     cargo.env("BASE_URL", &edge.url).env("LEASE_MS", LEASE_MS);
     // For tests that start and kill edges and runners of their own.
     cargo.env("XTASK_BIN", std::env::current_exe()?);
