@@ -98,7 +98,7 @@ fn run(command: Command) -> Result<()> {
             deploy::run(&workspace, &tools, dry_run)
         }
         Command::Test(args) => test::run(&workspace.with_test_only(), &args),
-        Command::Lint => lint::run(&workspace),
+        Command::Lint => lint::run(&workspace.with_test_only()),
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::New { name } => new::run(&workspace, &name),
         Command::Manifests { check } => manifests::run(&workspace, check),
