@@ -36,9 +36,7 @@ pub fn context_of(env: &Env, background: Arc<dyn Background>) -> Cx {
         None => Arc::new(Unbound("D1 database DB")),
     };
     let ports = Ports {
-        kv: env
-            .kv("KV")
-            .map_or_else(|_| Arc::new(Unbound("KV namespace KV")) as _, |kv| Arc::new(kv::KvAdapter::new(kv)) as _),
+        kv: kv::KvAdapter::bound(env).map_or_else(|| Arc::new(Unbound("KV namespace KV")) as _, |kv| Arc::new(kv) as _),
         blobs: env
             .bucket("BLOBS")
             .map_or_else(|_| Arc::new(Unbound("R2 bucket BLOBS")) as _, |b| Arc::new(blobs::R2::new(b)) as _),
