@@ -35,7 +35,7 @@ impl NewParts {
 
 static PART: Form = Form(&[
     Field::required("number", Rule::Int { min: 1, max: MAX_PARTS, step: 1 }, ("Number", "編號")),
-    Field::required("etag", Rule::Text { min: 1, max: 200 }, ("ETag", "ETag")),
+    Field::required("etag", Rule::Text { min: 1, max: 1000 }, ("ETag", "ETag")),
 ]);
 
 /// The body of `POST /api/uploads/{id}/complete`.

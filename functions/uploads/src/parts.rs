@@ -17,7 +17,7 @@ use crate::model::{self, MAX_PART, MAX_PARTS, NewParts};
 use crate::store::{self as table, UPLOADS};
 
 /// Room for the most parts there can be.
-type Completion = JsonUpTo<2_097_152>;
+type Completion = JsonUpTo<4_194_304>;
 
 pub async fn begin(ctx: Ctx, body: Json) -> Result {
     let (scope, batch) = ctx.writing()?;
