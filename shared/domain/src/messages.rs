@@ -50,7 +50,7 @@ catalogue! {
     STALE_LEASE "stale_lease" Conflict "The task is not held under this lease." "此租約已失效。" "该租约已失效。";
     OBJECT_MISSING "object_missing" Conflict "An object named in the result is not stored, or differs." "結果中的物件不存在或不符。" "结果中的对象不存在或不符。";
     NAME_TAKEN "name_taken" Conflict "This name is already in use." "此名稱已被使用。" "该名称已被使用。";
-    INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG, WebP)." "檔案不是可讀取的圖片（PNG、JPEG、WebP）。" "文件不是可读取的图片（PNG、JPEG、WebP）。";
+    INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG)." "檔案不是可讀取的圖片（PNG、JPEG）。" "文件不是可读取的图片（PNG、JPEG）。";
     IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";
     UPLOAD_INCOMPLETE "upload_incomplete" Conflict "Parts of this upload are missing or differ." "上傳的分段不完整或不符。" "上传的分段不完整或不符。";
     UPLOAD_COMPLETE "upload_complete" Conflict "This upload is already complete." "此上傳已完成。" "该上传已完成。";
