@@ -63,10 +63,15 @@ impl DurableObject for HubSweeper {
 
 impl HubSweeper {
     async fn wake(&self) -> Result<()> {
+        if self.awake.get() {
+            return Ok(());
+        }
         let storage = self.state.storage();
-        if !self.awake.replace(true) && storage.get_alarm().await?.is_none() {
+        if storage.get_alarm().await?.is_none() {
             storage.set_alarm(ROUND_MS).await?;
         }
+        // Only now: had it failed, the next call has to try again.
+        self.awake.set(true);
         Ok(())
     }
 }
