@@ -4,7 +4,7 @@
 
 use domain::Error;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
-use miniz_oxide::{DataFormat, MZFlush, MZStatus};
+use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
 use super::{Picture, check_size, invalid};
 
@@ -56,7 +56,7 @@ pub fn rewrite(file: &[u8]) -> Result<Picture, Error> {
     let mut rest = file.get(SIGNATURE.len()..).unwrap_or_default();
     let mut header = None;
     let (mut palette, mut transparency): (&[u8], &[u8]) = (&[], &[]);
-    let mut packed = Vec::new();
+    let mut packed: Vec<&[u8]> = Vec::new();
     loop {
         let (kind, data) = chunk(&mut rest).ok_or_else(|| invalid("a chunk is cut off or damaged"))?;
         match (kind, &header) {
@@ -68,7 +68,8 @@ pub fn rewrite(file: &[u8]) -> Result<Picture, Error> {
             (b"IHDR", Some(_)) | (_, None) => return Err(invalid("IHDR is not the first chunk")),
             (b"PLTE", _) => palette = data,
             (b"tRNS", _) => transparency = data,
-            (b"IDAT", _) => packed.extend_from_slice(data),
+            (b"IDAT", _) if data.is_empty() => {}
+            (b"IDAT", _) => packed.push(data),
             (b"IEND", _) => break,
             ([first, ..], _) if first.is_ascii_uppercase() => return Err(invalid("an unknown critical chunk")),
             _ => {}
@@ -86,7 +87,7 @@ pub fn rewrite(file: &[u8]) -> Result<Picture, Error> {
         return Err(invalid("the palette does not fit the colour type"));
     }
     let data = checked(&packed, &header.passes()).ok_or_else(|| invalid("the image data"))?;
-    let mut out = Vec::with_capacity(data.len() + 2048);
+    let mut out = Vec::with_capacity(file.len());
     out.extend_from_slice(&SIGNATURE);
     append(&mut out, b"IHDR", head);
     if header.colour == 3 {
@@ -95,7 +96,7 @@ pub fn rewrite(file: &[u8]) -> Result<Picture, Error> {
     if !transparency.is_empty() {
         append(&mut out, b"tRNS", transparency);
     }
-    append(&mut out, b"IDAT", data);
+    data.iter().for_each(|piece| append(&mut out, b"IDAT", piece));
     append(&mut out, b"IEND", &[]);
     let Header { width, height, .. } = header;
     Ok(Picture { bytes: out, content_type: "image/png", extension: "png", width, height })
@@ -120,34 +121,44 @@ fn append(out: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
     out.extend_from_slice(&crc(&[kind, data]).to_be_bytes());
 }
 
-/// The bytes of the zlib stream; None unless it inflates to exactly the rows of the passes, each with a known filter.
-fn checked<'a>(packed: &'a [u8], passes: &[(u64, u64)]) -> Option<&'a [u8]> {
+/// The bytes of the zlib stream that lies in these pieces, without what follows it; None unless it inflates to exactly
+/// the rows of the passes, each with a known filter.
+fn checked<'a>(pieces: &[&'a [u8]], passes: &[(u64, u64)]) -> Option<Vec<&'a [u8]>> {
     let mut state = InflateState::new_boxed(DataFormat::Zlib);
     let mut rows = passes.iter().flat_map(|&(rows, bytes)| (0..rows).map(move |_| bytes));
-    let (mut at, mut left_in_row) = (0, 0);
+    let mut left_in_row = 0;
     let mut buffer = vec![0; 64 << 10];
-    loop {
-        let step = inflate(&mut state, packed.get(at..)?, &mut buffer, MZFlush::None);
-        at += step.bytes_consumed;
-        let mut unseen = buffer.get(..step.bytes_written)?;
-        while let Some(filter) = unseen.first() {
-            if left_in_row == 0 {
-                left_in_row = rows.next()?;
-                if *filter > 4 {
-                    return None;
+    let mut read = Vec::new();
+    for piece in pieces {
+        let mut at = 0;
+        loop {
+            let step = inflate(&mut state, piece.get(at..)?, &mut buffer, MZFlush::None);
+            at += step.bytes_consumed;
+            let mut unseen = buffer.get(..step.bytes_written)?;
+            while let Some(filter) = unseen.first() {
+                if left_in_row == 0 {
+                    left_in_row = rows.next()?;
+                    if *filter > 4 {
+                        return None;
+                    }
                 }
+                let taken = unseen.len().min(usize::try_from(left_in_row).unwrap_or(usize::MAX));
+                unseen = unseen.get(taken..)?;
+                left_in_row -= taken as u64;
             }
-            let taken = unseen.len().min(usize::try_from(left_in_row).unwrap_or(usize::MAX));
-            unseen = unseen.get(taken..)?;
-            left_in_row -= taken as u64;
+            match step.status {
+                Ok(MZStatus::StreamEnd) => {
+                    read.push(piece.get(..at)?);
+                    return (left_in_row == 0 && rows.next().is_none()).then_some(read);
+                }
+                Ok(_) if step.bytes_consumed > 0 || step.bytes_written > 0 => {}
+                Ok(_) | Err(MZError::Buf) if at == piece.len() => break,
+                _ => return None,
+            }
         }
-        match step.status {
-            Ok(MZStatus::StreamEnd) => break,
-            Ok(_) if step.bytes_consumed > 0 || step.bytes_written > 0 => {}
-            _ => return None,
-        }
+        read.push(piece);
     }
-    packed.get(..at).filter(|_| left_in_row == 0 && rows.next().is_none())
+    None
 }
 
 /// CRC-32 of annex D over the parts in a row.

@@ -56,7 +56,7 @@ fn adorned(jpeg: &[u8]) -> Vec<u8> {
 #[test]
 fn every_kind_of_jpeg_keeps_its_pixels() {
     type Set = fn(&mut Encoder<&mut Vec<u8>>);
-    let kinds: [(&str, ColorType, Set); 7] = [
+    let kinds: [(&str, ColorType, Set); 8] = [
         ("baseline", ColorType::Rgb, |_| {}),
         ("4:2:0", ColorType::Rgb, |e| e.set_sampling_factor(SamplingFactor::F_2_2)),
         ("4:2:0 with restarts", ColorType::Rgb, |e| {
@@ -64,6 +64,7 @@ fn every_kind_of_jpeg_keeps_its_pixels() {
             e.set_restart_interval(3);
         }),
         ("grey", ColorType::Luma, |_| {}),
+        ("four components", ColorType::Cmyk, |_| {}),
         ("own Huffman tables", ColorType::Rgb, |e| e.set_optimized_huffman_tables(true)),
         ("progressive", ColorType::Rgb, |e| e.set_progressive(true)),
         ("progressive 4:2:0 with restarts", ColorType::Rgb, |e| {
@@ -144,6 +145,41 @@ fn every_kind_of_png_keeps_its_pixels() {
     }
 }
 
+/// Encoders cut the image data into chunks anywhere, also into empty ones; what stands behind its end is no picture.
+#[test]
+fn image_data_in_many_chunks_is_read_as_one() {
+    let whole = super::png(40, 40);
+    let at = whole.windows(4).position(|w| w == b"IDAT").unwrap();
+    let end = whole.windows(4).position(|w| w == b"IEND").unwrap();
+    let mut data = whole[at + 4..end - 8].to_vec();
+    let cut = |data: &[u8], size: usize| {
+        let mut out = whole[..at - 4].to_vec();
+        for piece in data.chunks(size).chain([[].as_slice()]) {
+            let body = [b"IDAT", piece].concat();
+            out.extend((piece.len() as u32).to_be_bytes());
+            out.extend(&body);
+            out.extend(crc(&body).to_be_bytes());
+        }
+        out.extend(&whole[end - 4..]);
+        out
+    };
+    let pixels = |bytes: &[u8]| {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut out = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut out).unwrap();
+        out
+    };
+    for size in [1, 7, 1000] {
+        assert_eq!(pixels(&picture::read(&cut(&data, size)).unwrap().bytes), pixels(&whole));
+    }
+    data.extend(b"a hidden archive");
+    for size in [5, 100_000] {
+        let taken = picture::read(&cut(&data, size)).unwrap().bytes;
+        assert!(!contains(&taken, b"hidden") && !contains(&taken, b"chive"));
+        assert_eq!(pixels(&taken), pixels(&whole));
+    }
+}
+
 #[test]
 fn an_interlaced_png_is_counted_by_its_passes() {
     // 1×1, grey, Adam7: one row of one byte; the rest of the passes are empty.
@@ -158,6 +194,7 @@ fn an_interlaced_png_is_counted_by_its_passes() {
             .concat()
     };
     assert_eq!(code(&file(&[0, 7])), "taken");
+    assert_eq!(picture::read(&file(&[0, 7])).unwrap().bytes, file(&[0, 7]));
     for bad in [[].as_slice(), &[0], &[5, 7], &[0, 7, 0], &[0; 100_000]] {
         assert_eq!(code(&file(bad)), "invalid_image");
     }
