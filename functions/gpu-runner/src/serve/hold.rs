@@ -8,7 +8,6 @@ use bytes::Bytes;
 use domain::runner::{Claim, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id, output_prefix};
 use serde::Serialize;
 use tokio::time::sleep;
-use tracing::info;
 
 use super::backoff::Streak;
 use super::config::Pace;
@@ -98,22 +97,10 @@ impl<'a> Hold<'a> {
         self.end("failed", &id, &Failed { held, code: code.into(), message, retryable }).await
     }
 
-    /// The last callback. The edge may have taken it although its answer did not arrive, and then knows the lease no
-    /// more: to be told so on a repetition is as good as done.
+    /// The last callback. The edge may have taken it although its answer did not arrive; a repetition is then told that
+    /// the lease is gone, which from here looks like any other loss and needs no other treatment.
     async fn end(&self, name: &str, id: &str, body: &impl Serialize) -> Result<(), Miss> {
-        let unsure = Cell::new(false);
-        let call = async || match self.edge.callback(name, id, body, self.patience()).await {
-            Err(Fault::Stale) if unsure.get() => {
-                info!(task = self.claim.task_id, "{name} had arrived before, or the lease was lost meanwhile");
-                Ok(())
-            }
-            Err(fault) => {
-                unsure.set(true);
-                Err(fault)
-            }
-            Ok(_) => Ok(()),
-        };
-        self.insist("the edge", call).await
+        self.insist("the edge", async || self.edge.callback(name, id, body, self.patience()).await.map(drop)).await
     }
 
     /// Repeats a call for as long as the lease can hold.

@@ -65,7 +65,9 @@ pub async fn run(hold: &Hold<'_>, drawer: &mut Drawer, job: &DrawJob, pace: &Pac
                         warn!(task, %why, "the edge refuses the result");
                         say_failed(hold, &Failure::result_refused()).await;
                     }
-                    Err(Miss::Lost) => info!(task, "the lease was lost with the work done"),
+                    Err(Miss::Lost) => {
+                        info!(task, pictures, "done; the lease is gone, by an earlier report or to another runner")
+                    }
                     Ok(()) => info!(task, pictures, "done"),
                 }
             }
