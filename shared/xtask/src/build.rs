@@ -2,6 +2,7 @@
 //! the table of sizes and fails when one is over the bar.
 
 use std::env;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -18,6 +19,10 @@ const SIZE_BAR: usize = 250 * 1024;
 
 pub fn run(workspace: &Workspace, tools: &Tools, functions: &[&Function], release: bool) -> Result<()> {
     let profile = if release { "wasm-release" } else { "wasm-dev" };
+    // Two builds at once would take each other's files away.
+    fs::create_dir_all(&workspace.target)?;
+    let lock = File::create(workspace.target.join("functions.lock"))?;
+    lock.lock()?;
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--target", "wasm32-unknown-unknown", "--profile", profile]);
     if release {
