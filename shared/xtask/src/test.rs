@@ -6,11 +6,13 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::edge::{DEV_SECRETS, Edge, Options};
-use crate::process::Stop;
+use crate::process::{Group, Stop};
 use crate::runner::{self, Runner};
 use crate::spin_host::{self, SpinHost};
 use crate::workspace::Workspace;
@@ -43,34 +45,34 @@ struct Count {
 pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut count = Count::default();
     let mut sound = true;
+    let stop = Stop::on_signals()?;
     if !args.e2e {
         let mut cargo = cargo(workspace);
         cargo.args(["--workspace", "--exclude", END_TO_END]);
-        sound &= tests(cargo, args, &mut count)?;
+        sound &= tests(cargo, args, &mut count, &stop)?;
     }
     if !args.native {
-        sound &= end_to_end(workspace, args, &mut count)?;
+        sound &= end_to_end(workspace, args, &mut count, &stop)?;
     }
     println!("{} passed, {} failed", count.passed, count.failed);
     ensure!(sound && count.failed == 0, "not all tests passed");
     Ok(())
 }
 
-fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count) -> Result<bool> {
+fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count, stop: &Stop) -> Result<bool> {
     let tools = setup::run(workspace)?;
     build::run(workspace, &tools, &workspace.select(&[])?, false)?;
     let binary = runner::build(workspace)?;
-    let stop = Stop::on_signals()?;
     let state = Scratch::new()?;
     let vars = BTreeMap::from([("LEASE_MS".to_owned(), LEASE_MS.to_owned())]);
     let options = Options { port: 0, state: state.0.join("edge"), release: false, vars };
-    let edge = Edge::start(workspace, &tools, &options, &stop)?;
+    let edge = Edge::start(workspace, &tools, &options, stop)?;
     dev::log_in(&edge.url)?;
     let _runner = Runner::start(&binary, &edge.url, &state.0)?;
 
     spin_host::build(workspace)?;
     // Inside the repository: the translated components look for their WASI library in node_modules above them.
-    let spin = SpinHost::start(workspace, &tools, &workspace.target.join("spin"), &stop).context("the Spin host")?;
+    let spin = SpinHost::start(workspace, &tools, &workspace.target.join("spin"), stop).context("the Spin host")?;
 
     let mut cargo = cargo(workspace);
     cargo.args(["-p", END_TO_END]).envs(DEV_SECRETS).env("SPIN_URL", &spin.url);
@@ -78,9 +80,7 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count) -> Result<b
     // For tests that start and kill edges and runners of their own.
     cargo.env("XTASK_BIN", std::env::current_exe()?);
     cargo.env("RUNNER_BIN", &binary).env("RUNNER_MODEL", runner::model(&state.0));
-    let sound = tests(cargo, args, count)?;
-    ensure!(!stop.is_set(), "stopped");
-    Ok(sound)
+    tests(cargo, args, count, stop)
 }
 
 fn cargo(workspace: &Workspace) -> Command {
@@ -91,19 +91,29 @@ fn cargo(workspace: &Workspace) -> Command {
 
 /// Runs cargo's tests, passing their output on and counting. False when cargo says that something is wrong, which is
 /// also the case when nothing could be built.
-fn tests(mut cargo: Command, args: &Args, count: &mut Count) -> Result<bool> {
-    cargo.args(args.filter.as_slice());
-    let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cargo does not start")?;
-    let output = child.stdout.take().context("cargo has a standard output")?;
-    for line in BufReader::new(output).lines() {
-        let line = line?;
-        println!("{line}");
-        if let Some(more) = counted(&line) {
-            count.passed += more.passed;
-            count.failed += more.failed;
+fn tests(mut cargo: Command, args: &Args, count: &mut Count, stop: &Stop) -> Result<bool> {
+    cargo.args(args.filter.as_slice()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut group = Group::spawn(&mut cargo)?;
+    let output = group.stdout().context("cargo has a standard output")?;
+    let reader = thread::spawn(move || {
+        let mut count = Count::default();
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            println!("{line}");
+            let more = counted(&line).unwrap_or_default();
+            count = Count { passed: count.passed + more.passed, failed: count.failed + more.failed };
         }
-    }
-    Ok(child.wait()?.success())
+        count
+    });
+    let status = loop {
+        if let Some(status) = group.ended() {
+            break status;
+        }
+        ensure!(!stop.wait(Duration::from_millis(100)), "stopped");
+    };
+    let more = reader.join().ok().context("reading cargo's output panicked")?;
+    count.passed += more.passed;
+    count.failed += more.failed;
+    Ok(status.success())
 }
 
 /// The numbers of a line `test result: ok. 3 passed; 0 failed; …`.
