@@ -4,14 +4,13 @@
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::bundle;
-use crate::setup::{Tools, shown};
+use crate::setup::{Tools, cargo, shown};
 use crate::workspace::{Function, Workspace};
 
 /// A function's WASM and JavaScript together, gzipped, in bytes.
@@ -23,7 +22,7 @@ pub fn run(workspace: &Workspace, tools: &Tools, functions: &[&Function], releas
     fs::create_dir_all(&workspace.target)?;
     let lock = File::create(workspace.target.join("functions.lock"))?;
     lock.lock()?;
-    let mut cargo = Command::new("cargo");
+    let mut cargo = cargo(workspace);
     cargo.args(["build", "--target", "wasm32-unknown-unknown", "--profile", profile]);
     if release {
         cargo.arg("--config").arg(flags()?);

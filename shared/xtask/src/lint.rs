@@ -1,22 +1,20 @@
 //! `cargo xtask lint`: formatting and clippy, natively and for the target of Workers, where the platform's code is
 //! compiled at all.
 
-use std::process::Command;
-
 use anyhow::Result;
 
-use crate::setup::shown;
+use crate::setup::{cargo, shown};
 use crate::workspace::Workspace;
 
 pub fn run(workspace: &Workspace) -> Result<()> {
-    let cargo = |args: &[&str]| {
-        let mut command = Command::new("cargo");
-        command.args(args).current_dir(&workspace.root);
+    let run = |args: &[&str]| {
+        let mut command = cargo(workspace);
+        command.args(args);
         command
     };
-    shown(&mut cargo(&["fmt", "--all", "--check"]))?;
-    shown(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    let mut wasm = cargo(&["clippy", "--target", "wasm32-unknown-unknown"]);
+    shown(&mut run(&["fmt", "--all", "--check"]))?;
+    shown(&mut run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let mut wasm = run(&["clippy", "--target", "wasm32-unknown-unknown"]);
     for function in &workspace.functions {
         wasm.args(["-p", &function.name]);
     }

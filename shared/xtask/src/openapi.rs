@@ -2,12 +2,11 @@
 //! `openapi_is_fresh` does it); here they become the one document the entry serves.
 
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
-use crate::setup::shown;
+use crate::setup::{cargo, shown};
 use crate::workspace::{Function, Workspace};
 
 const FILE: &str = "openapi.json";
@@ -18,7 +17,7 @@ pub fn run(workspace: &Workspace, check: bool) -> Result<()> {
     let parts: Vec<&Function> =
         workspace.functions.iter().filter(|f| !f.spec.entry && !f.spec.routes.is_empty()).collect();
     if !check && !parts.is_empty() {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = cargo(workspace);
         cargo.args(["test", "--quiet", "--lib"]).env("UPDATE_OPENAPI", "1").current_dir(&workspace.root);
         for function in &parts {
             cargo.args(["-p", &function.name]);

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::edge::dev_secret;
 use crate::process::{Group, Stop};
-use crate::setup::{quiet, shown};
+use crate::setup::{cargo, quiet, shown};
 use crate::workspace::Workspace;
 
 /// The crate and its binary.
@@ -28,7 +28,7 @@ pub struct Runner {
 
 /// Builds the runner; its binary.
 pub fn build(workspace: &Workspace) -> Result<PathBuf> {
-    shown(Command::new("cargo").args(["build", "-p", RUNNER]).current_dir(&workspace.root))?;
+    shown(cargo(workspace).args(["build", "-p", RUNNER]))?;
     Ok(workspace.target.join("debug").join(RUNNER))
 }
 
@@ -45,7 +45,8 @@ impl Runner {
             quiet(Command::new(binary).arg("tiny-model").arg("--out").arg(&model))?;
         }
         let mut command = Command::new(binary);
-        command.args(["serve", "--edge", edge, "--name", "local"]);
+        // Handed back before the group is killed: the next start goes on with it at once.
+        command.args(["serve", "--edge", edge, "--name", "local", "--grace-ms", "3000"]);
         command.args(["--registration-token", dev_secret("RUNNER_REGISTRATION_TOKEN")]);
         command.args(["--queue-token", dev_secret("QUEUE_TOKEN")]).arg("--model").arg(model);
         let stop = Stop::default();

@@ -53,6 +53,20 @@ impl Tools {
     }
 }
 
+/// Cargo in the workspace, as if called by hand: what `cargo run` told this process about itself would make some build
+/// scripts (ring's) run again, and everything above them be compiled again.
+pub fn cargo(workspace: &Workspace) -> Command {
+    let mut cargo = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_string_lossy();
+        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo.current_dir(&workspace.root);
+    cargo
+}
+
 /// Makes sure that everything is there, telling what takes time.
 pub fn run(workspace: &Workspace) -> Result<Tools> {
     targets(workspace)?;

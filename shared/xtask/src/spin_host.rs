@@ -2,13 +2,13 @@
 //! `tests/spin/host.mjs` does the work; this builds the components, starts it and stops it.
 
 use std::path::Path;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::edge::{DEV_SECRETS, launched};
 use crate::process::{Group, Stop};
-use crate::setup::{Tools, shown};
+use crate::setup::{Tools, cargo, shown};
 use crate::workspace::{Function, Workspace};
 
 const TARGET: &str = "wasm32-wasip2";
@@ -29,7 +29,7 @@ fn components(workspace: &Workspace) -> Vec<&Function> {
 
 /// Builds all components in one cargo call.
 pub fn build(workspace: &Workspace) -> Result<()> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = cargo(workspace);
     cargo.args(["build", "--target", TARGET, "--profile", PROFILE]).current_dir(&workspace.root);
     for function in components(workspace) {
         cargo.args(["-p", &function.name]);

@@ -84,8 +84,8 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count, stop: &Stop
 }
 
 fn cargo(workspace: &Workspace) -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--no-fail-fast"]).current_dir(&workspace.root);
+    let mut cargo = setup::cargo(workspace);
+    cargo.args(["test", "--no-fail-fast"]);
     cargo
 }
 
