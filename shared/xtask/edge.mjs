@@ -3,7 +3,7 @@
 // line of JSON on standard output, {"ready": url} or {"error": text}. Ends when standard input closes or on SIGTERM.
 // Log lines go to standard error.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -22,8 +22,9 @@ function worker(plan, { name, dir, vars, services, d1, kv, r2, durable, crons })
     modulesRoot: dir,
     modules: [
       { type: "ESModule", path: join(dir, "index.js") },
-      { type: "CompiledWasm", path: join(dir, "index.wasm") },
+      ...(existsSync(join(dir, "index.wasm")) ? [{ type: "CompiledWasm", path: join(dir, "index.wasm") }] : []),
     ],
+    unsafeDirectSockets: name in plan.direct ? [{ host: "127.0.0.1", port: plan.direct[name] }] : [],
     bindings: { ...vars, ...plan.secrets },
     serviceBindings: services,
     d1Databases: d1,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use crate::edge::{self, Edge, Options, dev_secret};
+use crate::edge::{self, Edge, Options, given, secret};
 use crate::process::Stop;
 use crate::runner::{self, Runner};
 use crate::workspace::Workspace;
@@ -78,18 +78,24 @@ fn hold(state: &Path, fresh: bool) -> Result<File> {
 
 /// Logs the admin in once: on an empty database this makes them.
 pub fn log_in(url: &str) -> Result<()> {
-    let admin = json!({"email": dev_secret("ADMIN_EMAIL"), "password": dev_secret("ADMIN_PASSWORD")});
+    let admin = json!({"email": secret("ADMIN_EMAIL"), "password": secret("ADMIN_PASSWORD")});
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut reply = agent.post(format!("{url}/api/sessions")).send_json(admin).context("the edge does not answer")?;
     let status = reply.status();
     let text = reply.body_mut().read_to_string().unwrap_or_default();
+    ensure!(
+        status != 401,
+        "this data was made with another ADMIN_EMAIL or ADMIN_PASSWORD: set those, or pass --fresh to begin anew"
+    );
     ensure!(status.is_success(), "the admin can't log in: {status} {text}");
     Ok(())
 }
 
 /// Commands that draw a picture, to be pasted into a shell.
 fn example(url: &str) -> String {
-    let (email, password) = (dev_secret("ADMIN_EMAIL"), dev_secret("ADMIN_PASSWORD"));
+    // One's own password is not printed: the shell fills it in.
+    let shown = |name: &str| given(name).map_or_else(|| secret(name), |_| format!("'\"${name}\"'"));
+    let (email, password) = (shown("ADMIN_EMAIL"), shown("ADMIN_PASSWORD"));
     let login = format!(r#"{{"email":"{email}","password":"{password}"}}"#);
     let task = r#"{"type":"inference","prompt":"a lighthouse at dusk","width":64,"height":64,"num_inference_steps":20,"seed":7}"#;
     format!(

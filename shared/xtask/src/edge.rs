@@ -22,7 +22,7 @@ use crate::setup::Tools;
 use crate::workspace::Workspace;
 
 /// The secrets on one's own machine: known to all, good for nothing else.
-pub const DEV_SECRETS: [(&str, &str); 6] = [
+const DEV_SECRETS: [(&str, &str); 6] = [
     ("JWT_KEYS", "dev:dev-only-key-of-session-tokens-not-for-any-deployment-at-all-0123456789"),
     ("RUNNER_KEY", "dev-only-key-of-runner-tokens-not-for-any-deployment-0123456789"),
     ("RUNNER_REGISTRATION_TOKEN", "dev-only-registration-token"),
@@ -31,9 +31,19 @@ pub const DEV_SECRETS: [(&str, &str); 6] = [
     ("ADMIN_PASSWORD", "admin-dev-only"),
 ];
 
-/// The value of one of [`DEV_SECRETS`].
-pub fn dev_secret(name: &str) -> &'static str {
-    DEV_SECRETS.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+/// The secrets of a local edge. Who the first administrator is may be set in the environment.
+pub fn secrets() -> BTreeMap<&'static str, String> {
+    DEV_SECRETS.into_iter().map(|(name, value)| (name, given(name).unwrap_or_else(|| value.to_owned()))).collect()
+}
+
+/// One of them.
+pub fn secret(name: &str) -> String {
+    secrets().remove(name).unwrap_or_default()
+}
+
+/// What the environment says the first administrator's e-mail or password is.
+pub fn given(name: &str) -> Option<String> {
+    matches!(name, "ADMIN_EMAIL" | "ADMIN_PASSWORD").then(|| std::env::var(name).ok()).flatten()
 }
 
 pub struct Options {
@@ -58,10 +68,12 @@ pub struct Edge {
 #[derive(Serialize)]
 struct Plan<'a> {
     port: u16,
+    /// Workers with a port of their own.
+    direct: BTreeMap<String, u16>,
     state: &'a PathBuf,
     migrations: PathBuf,
     compatibility_date: &'static str,
-    secrets: BTreeMap<&'static str, &'static str>,
+    secrets: BTreeMap<&'static str, String>,
     workers: Vec<Placed>,
 }
 
@@ -70,6 +82,32 @@ struct Placed {
     #[serde(flatten)]
     worker: Worker,
     dir: PathBuf,
+}
+
+/// A Worker reached at a port of its own, without the entry between.
+pub struct Direct {
+    name: String,
+    port: u16,
+    beside: Option<Placed>,
+}
+
+impl Direct {
+    /// One of ours.
+    pub fn of(worker: String) -> Result<Self> {
+        // Taken by nobody now; that it stays so until workerd listens is as good as certain.
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        Ok(Self { name: worker, port, beside: None })
+    }
+
+    /// Another one, whose bundle is in `dir`.
+    pub fn beside(worker: Worker, dir: PathBuf) -> Result<Self> {
+        let direct = Self::of(worker.name.clone())?;
+        Ok(Self { beside: Some(Placed { worker, dir }), ..direct })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
 }
 
 #[derive(Deserialize)]
@@ -82,16 +120,32 @@ enum Answer {
 impl Edge {
     /// Starts it and returns when it answers.
     pub fn start(workspace: &Workspace, tools: &Tools, options: &Options, stop: &Stop) -> Result<Self> {
+        Self::start_with(workspace, tools, options, Vec::new(), stop)
+    }
+
+    /// Starts it with some Workers also reachable past the entry, or beside ours.
+    pub fn start_with(
+        workspace: &Workspace,
+        tools: &Tools,
+        options: &Options,
+        direct: Vec<Direct>,
+        stop: &Stop,
+    ) -> Result<Self> {
         check_port(options.port)?;
         fs::create_dir_all(&options.state)?;
         let mut launcher = tools.node(workspace.path("shared/xtask/edge.mjs"));
         launcher.current_dir(&workspace.root).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut group = Group::spawn(&mut launcher)?;
         let mut alive = group.stdin().context("the launcher has a standard input")?;
-        serde_json::to_writer(&alive, &plan(workspace, options)?)?;
+        serde_json::to_writer(&alive, &plan(workspace, options, direct)?)?;
         writeln!(alive)?;
         let url = launched(&mut group, stop)?;
         Ok(Self { url, group, _alive: alive })
+    }
+
+    /// The process that started workerd.
+    pub fn launcher(&self) -> u32 {
+        self.group.id()
     }
 
     /// False when it has ended by itself.
@@ -107,19 +161,22 @@ pub fn check_port(port: u16) -> Result<()> {
     Ok(())
 }
 
-fn plan<'a>(workspace: &Workspace, options: &'a Options) -> Result<Plan<'a>> {
+fn plan<'a>(workspace: &Workspace, options: &'a Options, direct: Vec<Direct>) -> Result<Plan<'a>> {
     let mut workers = Vec::new();
     for function in &workspace.functions {
         let mut worker = bindings::worker(workspace, function)?;
         worker.vars.extend(options.vars.iter().map(|(name, value)| (name.clone(), json!(value))));
         workers.push(Placed { worker, dir: bundle::dir(workspace, function, options.release) });
     }
+    let ports = direct.iter().map(|each| (each.name.clone(), each.port)).collect();
+    workers.extend(direct.into_iter().filter_map(|each| each.beside));
     Ok(Plan {
         port: options.port,
+        direct: ports,
         state: &options.state,
         migrations: workspace.path("shared/migrations"),
         compatibility_date: COMPATIBILITY_DATE,
-        secrets: DEV_SECRETS.into_iter().collect(),
+        secrets: secrets(),
         workers,
     })
 }

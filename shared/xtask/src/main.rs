@@ -3,6 +3,7 @@
 mod alone;
 #[cfg(test)]
 mod arrows;
+mod bench;
 mod bindings;
 mod build;
 mod bundle;
@@ -65,6 +66,9 @@ enum Command {
         /// Its name in the plural, like articles
         name: String,
     },
+    /// Measure
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Deploy every Worker with wrangler
     Deploy {
         /// All but the upload
@@ -101,6 +105,7 @@ fn run(command: Command) -> Result<()> {
         Command::Lint => lint::run(&workspace.with_test_only()),
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::New { name } => new::run(&workspace, &name),
+        Command::Bench(bench) => bench::run(&workspace, &bench),
         Command::Manifests { check } => manifests::run(&workspace, check),
         Command::Dev(args) => dev::run(&workspace, args),
         Command::Edge(args) => alone::run(&workspace, args),

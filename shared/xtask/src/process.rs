@@ -29,6 +29,10 @@ impl Group {
         Ok(Self { child })
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }

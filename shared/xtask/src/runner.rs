@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::edge::dev_secret;
+use crate::edge::secret;
 use crate::process::{Group, Stop};
 use crate::setup::{cargo, quiet, shown};
 use crate::workspace::Workspace;
@@ -47,8 +47,8 @@ impl Runner {
         let mut command = Command::new(binary);
         // Handed back before the group is killed: the next start goes on with it at once.
         command.args(["serve", "--edge", edge, "--name", "local", "--grace-ms", "3000"]);
-        command.args(["--registration-token", dev_secret("RUNNER_REGISTRATION_TOKEN")]);
-        command.args(["--queue-token", dev_secret("QUEUE_TOKEN")]).arg("--model").arg(model);
+        command.args(["--registration-token", &secret("RUNNER_REGISTRATION_TOKEN")]);
+        command.args(["--queue-token", &secret("QUEUE_TOKEN")]).arg("--model").arg(model);
         let stop = Stop::default();
         let mut running = Group::spawn(&mut command)?;
         if let Some(status) = ended_at_once(&mut running) {

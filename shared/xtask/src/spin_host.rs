@@ -6,7 +6,7 @@ use std::process::{ChildStdin, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::edge::{DEV_SECRETS, launched};
+use crate::edge::{launched, secrets};
 use crate::process::{Group, Stop};
 use crate::setup::{Tools, cargo, shown};
 use crate::workspace::{Function, Workspace};
@@ -50,7 +50,7 @@ impl SpinHost {
             }
         }
         host.env("SPIN_VARIABLE_SIGNUP", "open");
-        for (name, value) in DEV_SECRETS {
+        for (name, value) in secrets() {
             host.env(format!("SPIN_VARIABLE_{name}"), value);
         }
         host.current_dir(&workspace.root).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::edge::{DEV_SECRETS, Edge, Options};
+use crate::edge::{Edge, Options, secrets};
 use crate::process::{Group, Stop};
 use crate::runner::{self, Runner};
 use crate::spin_host::{self, SpinHost};
@@ -75,7 +75,7 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count, stop: &Stop
     let spin = SpinHost::start(workspace, &tools, &workspace.target.join("spin"), stop).context("the Spin host")?;
 
     let mut cargo = cargo(workspace);
-    cargo.args(["-p", END_TO_END]).envs(DEV_SECRETS).env("SPIN_URL", &spin.url);
+    cargo.args(["-p", END_TO_END]).envs(secrets()).env("SPIN_URL", &spin.url);
     cargo.env("BASE_URL", &edge.url).env("LEASE_MS", LEASE_MS);
     // For tests that start and kill edges and runners of their own.
     cargo.env("XTASK_BIN", std::env::current_exe()?);
@@ -127,10 +127,10 @@ fn counted(line: &str) -> Option<Count> {
 }
 
 /// A folder in memory where there is such a place (the emulation of D1 syncs each write), gone when dropped.
-struct Scratch(PathBuf);
+pub struct Scratch(pub PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self> {
+    pub fn new() -> Result<Self> {
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
         let path = parent.join(format!("easel-test-{}", std::process::id()));
