@@ -1,6 +1,6 @@
 //! Claims, progress, results and failures.
 
-use domain::messages::{INVALID_PARAMETER, NOT_FOUND, OBJECT_MISSING, STALE_LEASE};
+use domain::messages::{INVALID_PARAMETER, NOT_FOUND, OBJECT_MISSING, STALE_LEASE, WRONG_OUTPUTS};
 use domain::runner::{
     Claim, ClaimRequest, DrawParams, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id,
     is_output_key,
@@ -66,6 +66,7 @@ pub async fn succeeded(ctx: Ctx, body: Body) -> Result {
     check_outputs(&ctx, held, &report.outputs).await?;
     let (scope, mut batch) = runner.batch(&ctx);
     batch.push(tasks::held_guard(scope, runner.server_id, held));
+    batch.meaning("conflict", &WRONG_OUTPUTS);
     batch.push(asked_for(scope, held, report.outputs.len()));
     batch.extend(tasks::succeed(scope, held, &report.outputs));
     finish(&ctx, held, scope, batch).await
@@ -99,7 +100,7 @@ async fn finish(ctx: &Ctx, held: &Held, scope: store::Scope, mut batch: store::B
 /// A result has as many pictures as were asked for.
 fn asked_for(scope: store::Scope, held: &Held, pictures: usize) -> ports::Stmt {
     scope.stmt(
-        "INSERT INTO guard SELECT 'stale', EXISTS (SELECT 1 FROM tasks WHERE id = ?3 AND json_extract(params, '$.n') = ?4)",
+        "INSERT INTO guard SELECT 'conflict', EXISTS (SELECT 1 FROM tasks WHERE id = ?3 AND json_extract(params, '$.n') = ?4)",
         [held.task_id.into(), (pictures as i64).into()],
     )
 }

@@ -235,7 +235,7 @@ async fn a_result_must_be_stored_and_whole() {
     };
     for (outputs, error) in [
         (vec![], "invalid_parameter:outputs"),
-        (vec![one.clone()], "stale_lease"),
+        (vec![one.clone()], "wrong_outputs"),
         (vec![one.clone(), one.clone()], "invalid_parameter:outputs"),
         (vec![one.clone(), wrong(|o| o.size += 1)], "object_missing:outputs"),
         (vec![one.clone(), wrong(|o| o.sha256 = "00".repeat(32))], "object_missing:outputs"),

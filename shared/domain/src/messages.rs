@@ -48,6 +48,7 @@ catalogue! {
     TAG_EXISTS "tag_exists" Conflict "A tag of this name exists." "已有同名的標籤。" "已有同名的标签。";
     TASK_ENDED "task_ended" Conflict "The task has already ended." "任務已結束。" "任务已结束。";
     STALE_LEASE "stale_lease" Conflict "The task is not held under this lease." "此租約已失效。" "该租约已失效。";
+    WRONG_OUTPUTS "wrong_outputs" Conflict "The result does not have as many pictures as were asked for." "結果的圖片數量與要求不符。" "结果的图片数量与要求不符。";
     OBJECT_MISSING "object_missing" Conflict "An object named in the result is not stored, or differs." "結果中的物件不存在或不符。" "结果中的对象不存在或不符。";
     NAME_TAKEN "name_taken" Conflict "This name is already in use." "此名稱已被使用。" "该名称已被使用。";
     INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG)." "檔案不是可讀取的圖片（PNG、JPEG）。" "文件不是可读取的图片（PNG、JPEG）。";
