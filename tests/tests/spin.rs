@@ -20,7 +20,8 @@ async fn call(method: Method, path: &str, token: Option<&str>, body: Option<Valu
 }
 
 async fn log_in() -> String {
-    let admin = json!({"email": std::env::var("ADMIN_EMAIL").unwrap(), "password": std::env::var("ADMIN_PASSWORD").unwrap()});
+    let admin =
+        json!({"email": std::env::var("ADMIN_EMAIL").unwrap(), "password": std::env::var("ADMIN_PASSWORD").unwrap()});
     let (status, session) = call(Method::POST, "/api/sessions", None, Some(admin)).await;
     assert_eq!(status, 201, "{session}");
     session["token"].as_str().expect("a token").to_string()

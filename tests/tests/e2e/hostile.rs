@@ -3,7 +3,7 @@
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tests::{Account, Answer, Edge, setting, unique};
+use tests::{Account, Edge, send_anyway, setting, unique};
 
 /// Ids that name nothing. `%ED%A0%80` is half of a surrogate pair.
 const NOTHING: [&str; 8] =
@@ -90,26 +90,37 @@ struct Attack {
 
 impl Attack {
     async fn strike(self, edge: &Edge) -> Result<(), String> {
+        let (status, body) = self.send(edge).await;
+        match status {
+            200..=299 if self.harmless => Ok(()),
+            400..=499 if envelope(&self.path, &body) => Ok(()),
+            _ => {
+                let start: String = body.chars().take(500).collect();
+                Err(format!("{} {} ({}): {status} {start}", self.method, self.path, self.why))
+            }
+        }
+    }
+
+    async fn send(&self, edge: &Edge) -> (u16, String) {
+        let token = self.token.as_deref().unwrap_or_default();
+        if let Some(body) = self.body.as_ref().filter(|body| body.len() > 100_000) {
+            return send_anyway(edge, &self.method, &self.path, token, body).await;
+        }
         let mut call = edge.call(&self.method, &self.path);
-        if let Some(token) = &self.token {
+        if !token.is_empty() {
             call = call.bearer(token);
         }
-        if let Some(body) = self.body {
-            call = call.body("application/json", body);
+        if let Some(body) = &self.body {
+            call = call.body("application/json", body.clone());
         }
-        let said = |words: String| format!("{} {} ({}): {words}", self.method, self.path, self.why);
-        let answer = call.try_send().await.map_err(|error| said(format!("no answer: {error:?}")))?;
-        match answer.status {
-            200..=299 if self.harmless => Ok(()),
-            400..=499 if envelope(&self.path, &answer) => Ok(()),
-            status => Err(said(format!("{status} {}", answer.text()))),
-        }
+        let answer = call.send().await;
+        (answer.status, String::from_utf8_lossy(&answer.bytes).into_owned())
     }
 }
 
 /// The error is told as the address tells errors.
-fn envelope(path: &str, answer: &Answer) -> bool {
-    let Ok(json) = serde_json::from_slice::<Value>(&answer.bytes) else { return false };
+fn envelope(path: &str, body: &str) -> bool {
+    let Ok(json) = serde_json::from_str::<Value>(body) else { return false };
     if path.starts_with("/client/") && json["errors"].is_array() {
         return json["success"] == false && json["errors"][0]["message"].is_string();
     }
@@ -162,7 +173,8 @@ impl Scene {
             add(here.clone(), Some(format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000))), false, "deep nesting");
         }
         if writes && method != "DELETE" {
-            add(here.clone(), Some("x".repeat(10 << 20)), false, "10 MB");
+            // A ticket is asked for without a body: one that is sent is not looked at.
+            add(here.clone(), Some("x".repeat(10 << 20)), path == "/api/tickets", "10 MB");
         }
         for (name, _) in operation.form.iter().flat_map(|form| form["properties"].as_object()).flatten() {
             for misfit in misfits() {

@@ -4,10 +4,12 @@
 mod account;
 mod gateway;
 mod hostile;
+mod images;
 mod queues;
 mod servers;
 mod sessions;
 mod tags;
 mod tasks;
+mod uploads;
 mod users;
 mod watch;

@@ -144,12 +144,16 @@ fn long() -> Value {
     json!({"width": 512, "height": 512, "num_inference_steps": 500})
 }
 
+fn under_way(frame: &Value) -> bool {
+    frame["data"]["step"].as_i64() > Some(0)
+}
+
 #[tokio::test]
 async fn a_running_task_is_cancelled_and_its_runner_goes_on_with_the_next() {
     let ann = Edge::shared().sign_up("ann").await;
     let path = format!("/api/tasks/{}", ann.submit(&long()).await);
     let mut watch = Watch::of(&ann, &path).await;
-    watch.until(|frame| frame["data"]["step"].as_i64() > Some(0)).await;
+    watch.until(under_way).await;
     ann.call("POST", &format!("{path}/cancel")).send().await.expect(200);
     let (frames, code) = watch.rest().await;
     let last = frames.last().expect("a frame");
@@ -170,7 +174,7 @@ async fn deleting_a_task_ends_its_watches_and_leaves_the_pictures() {
 
     let running = ann.submit(&long()).await;
     let mut watch = Watch::of(&ann, &format!("/api/tasks/{running}")).await;
-    watch.until(|frame| frame["data"]["image_url"].is_string()).await;
+    watch.until(under_way).await;
     ann.delete(&format!("/api/tasks/{running}")).send().await.expect(204);
     let (_, code) = watch.rest().await;
     assert_eq!(code, 4404);
