@@ -1,6 +1,7 @@
 //! `PUT /callbacks/out/{task}/{attempt}/{32 hex}.png`: a preview or a result on its way into the object store.
 
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use domain::messages::{INVALID_IMAGE, NOT_FOUND, STALE_LEASE, UNAVAILABLE};
 use domain::runner::{LEASE_HEADER, is_output_key, output_prefix};
 use ports::BlobBody;
@@ -15,7 +16,11 @@ const LIMIT: usize = 25 << 20;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-pub async fn put(ctx: Ctx, path: RawPathParams, body: Raw<LIMIT>) -> Result {
+type Path = std::result::Result<RawPathParams, RawPathParamsRejection>;
+
+pub async fn put(ctx: Ctx, path: Path, body: Raw<LIMIT>) -> Result {
+    // What is not text names nothing.
+    let path = path.map_err(|_| NOT_FOUND.error())?;
     let part = |name: &str| path.iter().find(|(n, _)| *n == name).map(|(_, v)| v).unwrap_or_default();
     let ids = domain::id::parse(part("task")).zip(domain::id::parse(part("attempt")));
     let (task, attempt) = ids.ok_or_else(|| NOT_FOUND.error())?;
