@@ -16,10 +16,11 @@ pub struct OwnEdge {
 }
 
 impl OwnEdge {
-    /// Starts it where `state` was left, or anew; leases hold for so long.
-    pub fn start(state: &State, lease_ms: u32) -> OwnEdge {
+    /// Starts it where `state` was left, or anew; leases hold for so long. Port 0 takes a free one.
+    pub fn start(state: &State, lease_ms: u32, port: u16) -> OwnEdge {
         let mut command = Command::new(setting("XTASK_BIN"));
-        command.args(["edge", "--var", &format!("LEASE_MS={lease_ms}"), "--state"]).arg(&state.0);
+        command.args(["edge", "--var", &format!("LEASE_MS={lease_ms}"), "--port", &port.to_string(), "--state"]);
+        command.arg(&state.0);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the edge starts");
         let alive = child.stdin.take();
         let mut line = String::new();
@@ -27,6 +28,10 @@ impl OwnEdge {
         BufReader::new(output).read_line(&mut line).expect("its output can be read");
         let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("the edge is not ready: {line}"));
         OwnEdge { edge: Edge::at(url.trim()), child, alive }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.edge.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("its address has a port")
     }
 }
 
