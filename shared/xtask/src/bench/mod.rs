@@ -1,6 +1,7 @@
 //! `cargo xtask bench …`: measurements of the platform on one's own machine, each against a bar of its own.
 
 mod cpu;
+mod fanout;
 mod list;
 
 use anyhow::Result;
@@ -12,10 +13,13 @@ use crate::workspace::Workspace;
 pub enum Bench {
     /// CPU time of a list of 20 from 10,000 tags, our function against hono + D1 in the same workerd
     List(list::Args),
+    /// 1,000 sockets on one task: events lost, and the time from a runner's callback to the frame
+    Fanout(fanout::Args),
 }
 
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::List(args) => list::run(workspace, args),
+        Bench::Fanout(args) => fanout::run(workspace, args),
     }
 }
