@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::setup::{cargo, shown};
 use crate::workspace::Workspace;
 use crate::{manifests, openapi};
 
@@ -36,6 +37,8 @@ pub fn run(workspace: &Workspace, name: &str) -> Result<()> {
     fs::write(workspace.path("shared/migrations").join(&migration), fill(MIGRATION, name))?;
 
     let workspace = Workspace::load()?;
+    // Names sort, and lines break, differently with each name.
+    shown(cargo(&workspace).args(["fmt", "-p", name]))?;
     manifests::run(&workspace, false)?;
     openapi::run(&workspace, false)?;
     println!("functions/{name} and shared/migrations/{migration} are yours; try: cargo test -p {name}");
