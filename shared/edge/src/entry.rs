@@ -13,10 +13,10 @@ macro_rules! entry {
 
             #[worker::event(fetch)]
             async fn fetch(
-                request: worker::Request,
+                request: worker::web_sys::Request,
                 env: worker::Env,
                 context: worker::Context,
-            ) -> worker::Result<worker::Response> {
+            ) -> worker::Result<worker::web_sys::Response> {
                 let app = APP.get_or_init(|| $routes());
                 $crate::worker::serve(app, request, env, context).await
             }

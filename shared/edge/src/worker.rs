@@ -2,6 +2,7 @@
 //! `into_send` say so to the compiler, and nowhere else is that said.
 
 mod blobs;
+mod bridge;
 mod d1;
 mod hub;
 mod kv;
@@ -16,14 +17,19 @@ use futures_util::future::BoxFuture;
 use ports::null::Unbound;
 use ports::{Background, Config, Cx, Entropy, Ports, Sql};
 use worker::send::SendWrapper;
-use worker::{Context, Env, Request, Response};
+use worker::{Context, Env};
 
 pub use hub::JOIN_HEADER;
 
 /// Answers one request with a function's app.
-pub async fn serve(app: &web::App, request: Request, env: Env, context: Context) -> worker::Result<Response> {
+pub async fn serve(
+    app: &web::App,
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+) -> worker::Result<web_sys::Response> {
     let cx = context_of(&env, Arc::new(WaitUntil(SendWrapper::new(context))));
-    let request = request::inward(request)?;
+    let request = request::inward(&request)?;
     let response = app.handle(cx, request).await;
     request::outward(response).await
 }

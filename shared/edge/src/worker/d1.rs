@@ -1,42 +1,26 @@
 //! D1, through its JavaScript interface directly: values cross as numbers and strings, without a serde layer between.
 
 use async_trait::async_trait;
-use js_sys::{Array, JsString, Object, Promise, Reflect};
+use js_sys::{Array, JsString, Object, Reflect};
 use ports::{Rows, Sql, SqlError, Stmt, Value};
+use serde_json::{Value as Json, json};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::send::{IntoSendFuture, SendWrapper};
 
-#[wasm_bindgen]
-extern "C" {
-    type Database;
-    #[wasm_bindgen(method)]
-    fn prepare(this: &Database, sql: &str) -> Prepared;
-    #[wasm_bindgen(method, catch)]
-    fn batch(this: &Database, statements: &Array) -> Result<Promise, JsValue>;
+use super::bridge;
 
-    type Prepared;
-    #[wasm_bindgen(method, variadic, catch)]
-    fn bind(this: &Prepared, values: &Array) -> Result<Prepared, JsValue>;
-}
-
-pub struct D1(SendWrapper<Database>);
+pub struct D1(SendWrapper<JsValue>);
 
 impl D1 {
     pub fn bound(env: &worker::Env) -> Option<D1> {
         let binding = Reflect::get(env, &JsValue::from_str("DB")).ok().filter(JsValue::is_object)?;
-        Some(D1(SendWrapper::new(binding.unchecked_into())))
+        Some(D1(SendWrapper::new(binding)))
     }
 
     async fn batch(&self, batch: Vec<Stmt>) -> Result<Vec<Rows>, SqlError> {
         let failed = |error: JsValue| SqlError::of_message(&super::words(&error));
-        let statements = Array::new();
-        for stmt in &batch {
-            let values: Array = stmt.args.iter().map(to_js).collect();
-            let bound = self.0.prepare(&stmt.sql).bind(&values).map_err(failed)?;
-            statements.push(&bound.into());
-        }
-        let promise = self.0.batch(&statements).map_err(failed)?;
+        let promise = bridge::batch(&self.0, &statements(&batch)).map_err(failed)?;
         let results = JsFuture::from(promise).await.map_err(failed)?;
         let key = JsValue::from(JsString::from("results"));
         Ok(Array::from(&results)
@@ -56,14 +40,16 @@ impl Sql for D1 {
     }
 }
 
-/// D1 takes numbers as doubles; `ports::Value` promises that whole ones fit.
-fn to_js(value: &Value) -> JsValue {
-    match value {
-        Value::Null => JsValue::NULL,
-        Value::Int(n) => JsValue::from_f64(*n as f64),
-        Value::Real(x) => JsValue::from_f64(*x),
-        Value::Text(text) => JsValue::from_str(text),
-    }
+/// As JSON. D1 takes numbers as doubles; `ports::Value` promises that whole ones fit.
+fn statements(batch: &[Stmt]) -> String {
+    let argument = |value: &Value| match value {
+        Value::Null => Json::Null,
+        Value::Int(n) => (*n).into(),
+        Value::Real(x) => (*x).into(),
+        Value::Text(text) => text.as_str().into(),
+    };
+    let list = batch.iter().map(|stmt| json!([stmt.sql, stmt.args.iter().map(argument).collect::<Vec<_>>()]));
+    Json::Array(list.collect()).to_string()
 }
 
 fn to_rows(rows: &Array) -> Rows {

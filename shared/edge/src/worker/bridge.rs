@@ -1,0 +1,35 @@
+//! The few lines of JavaScript that put a request's head, a response and a batch across in one call each. Going over
+//! headers and arguments one by one costs a call, and often a string, for every one of them.
+
+use wasm_bindgen::prelude::*;
+use web_sys::{Request, Response};
+
+#[wasm_bindgen(inline_js = r#"
+export function head(request) {
+  let lines = request.method + "\n" + request.url;
+  for (const [name, value] of request.headers) lines += "\n" + name + "\n" + value;
+  return lines;
+}
+export function respond(status, lines, body) {
+  const headers = new Headers();
+  const parts = lines.split("\n");
+  for (let i = 0; i + 1 < parts.length; i += 2) headers.append(parts[i], parts[i + 1]);
+  // A copy: what was passed is a view of WASM's memory, which is used for other things after this.
+  return new Response(body?.slice(), { status, headers });
+}
+export function batch(database, statements) {
+  return database.batch(JSON.parse(statements).map(([sql, args]) => database.prepare(sql).bind(...args)));
+}
+"#)]
+extern "C" {
+    /// Method, URL, and then each header's name and value, a line each: none of them can hold a line's end.
+    pub fn head(request: &Request) -> String;
+
+    /// A whole response; headers as lines, name and value in turn.
+    #[wasm_bindgen(catch)]
+    pub fn respond(status: u16, headers: &str, body: Option<&[u8]>) -> Result<Response, JsValue>;
+
+    /// Runs statements, `[[sql, [argument…]]…]` in JSON, as one batch of D1: the promise of its results.
+    #[wasm_bindgen(catch)]
+    pub fn batch(database: &JsValue, statements: &str) -> Result<js_sys::Promise, JsValue>;
+}
