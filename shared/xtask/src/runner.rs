@@ -29,7 +29,12 @@ pub struct Runner {
 /// Builds the runner; its binary.
 pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     shown(cargo(workspace).args(["build", "-p", RUNNER]))?;
-    Ok(workspace.target.join("debug").join(RUNNER))
+    Ok(binary(workspace))
+}
+
+/// Where cargo puts the runner, also when it builds it for the runner's own tests.
+pub fn binary(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("debug").join(RUNNER)
 }
 
 /// Where the tiny model of a run with this state is.
