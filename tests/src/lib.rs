@@ -13,11 +13,11 @@ mod wait;
 mod watch;
 
 pub use client::{Account, Answer, Call, Edge, unique};
-pub use env::{lease_ms, setting};
+pub use env::setting;
 pub use own::{OwnEdge, OwnRunner, State};
 pub use picture::{picture, size_of};
 pub use raw::send_anyway;
 pub use runner::{Runner, Signed, body, held};
 pub use stream::Stream;
-pub use wait::{PATIENCE, until};
+pub use wait::until;
 pub use watch::Watch;
