@@ -1,5 +1,6 @@
 //! `cargo xtask bench …`: measurements of the platform on one's own machine, each against a bar of its own.
 
+mod cold;
 mod cpu;
 mod fanout;
 mod list;
@@ -15,11 +16,14 @@ pub enum Bench {
     List(list::Args),
     /// 1,000 sockets on one task: events lost, and the time from a runner's callback to the frame
     Fanout(fanout::Args),
+    /// The first reply of each function after a start, and the one after it
+    Cold(cold::Args),
 }
 
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::List(args) => list::run(workspace, args),
         Bench::Fanout(args) => fanout::run(workspace, args),
+        Bench::Cold(args) => cold::run(workspace, args),
     }
 }
