@@ -41,14 +41,12 @@ pub fn context_of(env: &Env, background: Arc<dyn Background>) -> Cx {
         Some(d1) => Arc::new(d1),
         None => Arc::new(Unbound("D1 database DB")),
     };
+    let bindings = Arc::new(env.clone());
     let ports = Ports {
-        kv: kv::KvAdapter::bound(env).map_or_else(|| Arc::new(Unbound("KV namespace KV")) as _, |kv| Arc::new(kv) as _),
-        blobs: env
-            .bucket("BLOBS")
-            .map_or_else(|_| Arc::new(Unbound("R2 bucket BLOBS")) as _, |b| Arc::new(blobs::R2::new(b)) as _),
+        kv: Arc::new(kv::KvAdapter(bindings.clone())),
+        blobs: Arc::new(blobs::R2(bindings.clone())),
         queue: Arc::new(store::queue::Embedded(sql.clone())),
-        hub: hub::DurableHub::bound(env)
-            .map_or_else(|| Arc::new(Unbound("Durable Object HUB")) as _, |hub| Arc::new(hub) as _),
+        hub: Arc::new(hub::DurableHub(bindings)),
         sql,
     };
     // The settings cannot change while an isolate lives.

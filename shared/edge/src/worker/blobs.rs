@@ -1,16 +1,19 @@
 //! R2.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use ports::{Blob, BlobBody, BlobError, BlobInfo, Blobs, Part, Range};
-use worker::send::{IntoSendFuture, SendFuture, SendWrapper};
-use worker::{Bucket, Data, FixedLengthStream, HttpMetadata, Object, UploadedPart};
+use worker::send::{IntoSendFuture, SendFuture};
+use worker::{Bucket, Data, Env, FixedLengthStream, HttpMetadata, Object, UploadedPart};
 
-pub struct R2(SendWrapper<Bucket>);
+/// Looks the bucket up when it is needed.
+pub struct R2(pub Arc<Env>);
 
 impl R2 {
-    pub fn new(bucket: Bucket) -> R2 {
-        R2(SendWrapper::new(bucket))
+    fn bucket(&self) -> Result<Bucket, BlobError> {
+        self.0.bucket("BLOBS").map_err(|_| BlobError::Other("the R2 bucket BLOBS is not bound".into()))
     }
 }
 
@@ -56,7 +59,8 @@ impl Blobs for R2 {
         body: BlobBody,
     ) -> Result<BlobInfo, BlobError> {
         SendFuture::new(async move {
-            let mut put = self.0.put(key, data(body)).http_metadata(of_type(content_type));
+            let bucket = self.bucket()?;
+            let mut put = bucket.put(key, data(body)).http_metadata(of_type(content_type));
             if let Some(sum) = sha256 {
                 put = put.sha256(unhex(sum).ok_or_else(|| BlobError::Other("sha256 is not hex".into()))?);
             }
@@ -67,13 +71,15 @@ impl Blobs for R2 {
     }
 
     async fn head(&self, key: &str) -> Result<Option<BlobInfo>, BlobError> {
-        let object = self.0.head(key).into_send().await.map_err(failed)?;
+        let bucket = self.bucket()?;
+        let object = bucket.head(key).into_send().await.map_err(failed)?;
         Ok(object.map(|object| info(&object)))
     }
 
     async fn get(&self, key: &str, range: Option<Range>) -> Result<Option<Blob>, BlobError> {
         SendFuture::new(async move {
-            let mut get = self.0.get(key);
+            let bucket = self.bucket()?;
+            let mut get = bucket.get(key);
             if let Some(Range { first, last }) = range {
                 get = get.range(worker::Range::OffsetWithLength { offset: first, length: last - first + 1 });
             }
@@ -88,12 +94,13 @@ impl Blobs for R2 {
     }
 
     async fn delete(&self, key: &str) -> Result<(), BlobError> {
-        self.0.delete(key).into_send().await.map_err(failed)
+        self.bucket()?.delete(key).into_send().await.map_err(failed)
     }
 
     async fn begin(&self, key: &str, content_type: &str) -> Result<String, BlobError> {
         SendFuture::new(async move {
-            let upload = self.0.create_multipart_upload(key).http_metadata(of_type(content_type));
+            let bucket = self.bucket()?;
+            let upload = bucket.create_multipart_upload(key).http_metadata(of_type(content_type));
             Ok(upload.execute().await.map_err(failed)?.upload_id().await)
         })
         .await
@@ -101,7 +108,7 @@ impl Blobs for R2 {
 
     async fn put_part(&self, key: &str, upload: &str, number: u16, body: BlobBody) -> Result<Part, BlobError> {
         SendFuture::new(async move {
-            let upload = self.0.resume_multipart_upload(key, upload).map_err(failed)?;
+            let upload = self.bucket()?.resume_multipart_upload(key, upload).map_err(failed)?;
             let part = upload.upload_part(number, data(body)).await.map_err(parts)?;
             Ok(Part { number, etag: part.etag() })
         })
@@ -110,7 +117,7 @@ impl Blobs for R2 {
 
     async fn complete(&self, key: &str, upload: &str, list: &[Part]) -> Result<BlobInfo, BlobError> {
         SendFuture::new(async move {
-            let upload = self.0.resume_multipart_upload(key, upload).map_err(failed)?;
+            let upload = self.bucket()?.resume_multipart_upload(key, upload).map_err(failed)?;
             let list: Vec<_> = list.iter().map(|part| UploadedPart::new(part.number, part.etag.clone())).collect();
             Ok(info(&upload.complete(list).await.map_err(parts)?))
         })
@@ -119,7 +126,7 @@ impl Blobs for R2 {
 
     async fn abort(&self, key: &str, upload: &str) -> Result<(), BlobError> {
         SendFuture::new(async move {
-            let upload = self.0.resume_multipart_upload(key, upload).map_err(failed)?;
+            let upload = self.bucket()?.resume_multipart_upload(key, upload).map_err(failed)?;
             upload.abort().await.map_err(parts)
         })
         .await

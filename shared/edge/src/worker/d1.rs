@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use js_sys::{Array, JsString, Object, Reflect};
 use ports::{Rows, Sql, SqlError, Stmt, Value};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::send::{IntoSendFuture, SendWrapper};
@@ -20,7 +20,7 @@ impl D1 {
 
     async fn batch(&self, batch: Vec<Stmt>) -> Result<Vec<Rows>, SqlError> {
         let failed = |error: JsValue| SqlError::of_message(&super::words(&error));
-        let promise = bridge::batch(&self.0, &statements(&batch)).map_err(failed)?;
+        let promise = bridge::batch(&self.0, &statements(&batch)?).map_err(failed)?;
         let results = JsFuture::from(promise).await.map_err(failed)?;
         let key = JsValue::from(JsString::from("results"));
         Ok(Array::from(&results)
@@ -41,15 +41,15 @@ impl Sql for D1 {
 }
 
 /// As JSON. D1 takes numbers as doubles; `ports::Value` promises that whole ones fit.
-fn statements(batch: &[Stmt]) -> String {
+fn statements(batch: &[Stmt]) -> Result<String, SqlError> {
     let argument = |value: &Value| match value {
         Value::Null => Json::Null,
         Value::Int(n) => (*n).into(),
         Value::Real(x) => (*x).into(),
         Value::Text(text) => text.as_str().into(),
     };
-    let list = batch.iter().map(|stmt| json!([stmt.sql, stmt.args.iter().map(argument).collect::<Vec<_>>()]));
-    Json::Array(list.collect()).to_string()
+    let list = batch.iter().map(|stmt| (&*stmt.sql, stmt.args.iter().map(argument).collect::<Vec<_>>()));
+    serde_json::to_string(&list.collect::<Vec<_>>()).map_err(|e| SqlError::Other(e.to_string()))
 }
 
 fn to_rows(rows: &Array) -> Rows {

@@ -1,29 +1,24 @@
 //! Durable Objects: one room each, and one sweeper. How the edge and `functions/hub` speak to each other stands here.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::room::{Event, Join};
 use ports::{Hub, HubError, Upgraded};
 use worker::send::{IntoSendFuture, SendFuture, SendWrapper};
-use worker::{Env, Headers, Method, ObjectNamespace, Request, RequestInit, Response};
+use worker::{Env, Headers, Method, Request, RequestInit, Response};
 
 /// Carries `Join` as base64 of JSON; the gateway lets no `x-internal-` header in from outside.
 pub const JOIN_HEADER: &str = "x-internal-join";
 
-pub struct DurableHub {
-    rooms: SendWrapper<ObjectNamespace>,
-    sweeper: Option<SendWrapper<ObjectNamespace>>,
-}
+/// Looks its bindings up when they are needed: most requests tell nobody anything.
+pub struct DurableHub(pub Arc<Env>);
 
 impl DurableHub {
-    pub fn bound(env: &Env) -> Option<DurableHub> {
-        let rooms = SendWrapper::new(env.durable_object("HUB").ok()?);
-        Some(DurableHub { rooms, sweeper: env.durable_object("SWEEPER").ok().map(SendWrapper::new) })
-    }
-
-    async fn call(&self, rooms: &ObjectNamespace, name: &str, request: Request) -> Result<Response, HubError> {
-        let stub = rooms.get_by_name(name).map_err(failed)?;
-        let response = stub.fetch_with_request(request).await.map_err(failed)?;
+    async fn call(&self, binding: &str, name: &str, request: Request) -> Result<Response, HubError> {
+        let objects = self.0.durable_object(binding).map_err(|_| HubError(format!("{binding} is not bound")))?;
+        let response = objects.get_by_name(name).map_err(failed)?.fetch_with_request(request).await.map_err(failed)?;
         match response.status_code() {
             200..=299 | 101 => Ok(response),
             status => Err(HubError(format!("the hub answered {status}"))),
@@ -46,7 +41,7 @@ impl Hub for DurableHub {
         SendFuture::new(async move {
             let mut init = RequestInit::new();
             init.with_method(Method::Post).with_body(Some(body.into()));
-            self.call(&self.rooms, room, request(room, &init)?).await.map(drop)
+            self.call("HUB", room, request(room, &init)?).await.map(drop)
         })
         .await
     }
@@ -61,18 +56,17 @@ impl Hub for DurableHub {
             }
             let mut init = RequestInit::new();
             init.with_headers(headers);
-            let response = self.call(&self.rooms, room, request(room, &init)?).await?;
+            let response = self.call("HUB", room, request(room, &init)?).await?;
             Ok(Upgraded::new(SendWrapper::new(response)))
         })
         .await
     }
 
     async fn wake(&self) -> Result<(), HubError> {
-        let Some(sweeper) = &self.sweeper else { return Err(HubError("SWEEPER is not bound".into())) };
         async {
             let mut init = RequestInit::new();
             init.with_method(Method::Post);
-            self.call(sweeper, "sweeper", request("wake", &init)?).await.map(drop)
+            self.call("SWEEPER", "sweeper", request("wake", &init)?).await.map(drop)
         }
         .into_send()
         .await

@@ -1,12 +1,15 @@
 //! Workers KV, through its JavaScript interface directly: the SDK's adapter brings number formatting along, 8 KB of
 //! every function.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use js_sys::{Promise, Reflect};
 use ports::{Kv, KvError};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use worker::send::{IntoSendFuture, SendWrapper};
+use worker::Env;
+use worker::send::IntoSendFuture;
 
 #[wasm_bindgen]
 extern "C" {
@@ -19,12 +22,13 @@ extern "C" {
     fn delete(this: &Namespace, key: &str) -> Result<Promise, JsValue>;
 }
 
-pub struct KvAdapter(SendWrapper<Namespace>);
+/// Looks the namespace up when it is needed.
+pub struct KvAdapter(pub Arc<Env>);
 
 impl KvAdapter {
-    pub fn bound(env: &worker::Env) -> Option<KvAdapter> {
-        let binding = Reflect::get(env, &JsValue::from_str("KV")).ok().filter(JsValue::is_object)?;
-        Some(KvAdapter(SendWrapper::new(binding.unchecked_into())))
+    fn namespace(&self) -> Result<Namespace, KvError> {
+        let binding = Reflect::get(&self.0, &JsValue::from_str("KV")).ok().filter(JsValue::is_object);
+        binding.map(JsCast::unchecked_into).ok_or_else(|| KvError("the KV namespace KV is not bound".into()))
     }
 }
 
@@ -36,15 +40,15 @@ async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue, KvError> 
 #[async_trait]
 impl Kv for KvAdapter {
     async fn get(&self, key: &str) -> Result<Option<String>, KvError> {
-        let value = async { settled(self.0.get(key)).await }.into_send().await?;
+        let value = async { settled(self.namespace()?.get(key)).await }.into_send().await?;
         Ok(value.as_string())
     }
 
     async fn put(&self, key: &str, value: &str) -> Result<(), KvError> {
-        async { settled(self.0.put(key, value)).await.map(drop) }.into_send().await
+        async { settled(self.namespace()?.put(key, value)).await.map(drop) }.into_send().await
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {
-        async { settled(self.0.delete(key)).await.map(drop) }.into_send().await
+        async { settled(self.namespace()?.delete(key)).await.map(drop) }.into_send().await
     }
 }
