@@ -174,7 +174,7 @@ pub fn fail(scope: Scope, failed: &Failed) -> Vec<Stmt> {
     let task: Value = failed.held.task_id.into();
     let mut stmts = vec![
         scope.stmt(
-            format!("UPDATE tasks SET {RELEASE} WHERE id = ?3",),
+            format!("UPDATE tasks SET {RELEASE}, not_before = ?2 + 1000 * (1 << attempt) WHERE id = ?3"),
             [task.clone(), failed.retryable.into(), failed.code.as_str().into(), failed.message.as_str().into()],
         ),
         outbox::hints(scope, "t.id = ?3", [task.clone()]),
@@ -190,10 +190,11 @@ const RELEASE: &str = "\
     finished_at = iif(?4 AND attempt < max_attempts AND cancel_requested = 0, NULL, ?2), \
     error_code = iif(cancel_requested = 1, 'canceled', iif(?4 AND attempt < max_attempts, NULL, ?5)), \
     error_message = iif(cancel_requested = 1, 'The task was canceled.', iif(?4 AND attempt < max_attempts, NULL, ?6)), \
-    not_before = ?2 + 1000 * (1 << attempt), lease = NULL, lease_until = NULL, \
+    lease = NULL, lease_until = NULL, \
     progress = 0, data = '{}', seq = seq + 1, updated_at = ?2";
 
-/// Ends all leases that ran out: their tasks wait again, or have been tried too often. Marks them with `nonce`.
+/// Ends all leases that ran out: their tasks wait again, without the pause after a failure as the lease was one, or
+/// have been tried too often. Marks them with `nonce`.
 pub fn expire(scope: Scope, nonce: &str) -> [Stmt; 2] {
     [
         scope.stmt(
