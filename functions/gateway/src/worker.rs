@@ -13,7 +13,7 @@ use crate::route;
 const INTERNAL: &str = "x-internal-";
 
 /// The page is one file with its script and style in it; it talks to this host alone, pictures may be stored elsewhere.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' https:; \
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' https: data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[event(fetch)]
