@@ -6,7 +6,8 @@ use domain::messages::INVALID_PARAMETER;
 use domain::{Error, Millis};
 use serde_json::Value;
 
-use crate::store::LIFETIME_MS;
+/// How long a session lasts unless it is extended.
+pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 const NAME: Field = Field::optional("name", Rule::Text { min: 0, max: 64 }, ("Name of the device", "裝置名稱"));
 

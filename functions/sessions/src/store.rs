@@ -3,10 +3,7 @@
 use ::store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use ports::Stmt;
 
-use crate::model::SessionPatch;
-
-/// How long a session lasts unless it is extended.
-pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+use crate::model::{LIFETIME_MS, SessionPatch};
 
 /// How long a session can last from its log-in however often it is extended, and so how long its token is valid:
 /// a year, and a day for clocks that differ.
