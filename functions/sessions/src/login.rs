@@ -95,5 +95,5 @@ fn with_token(ctx: &Ctx, item: &str) -> std::result::Result<String, Error> {
     };
     let session = Session { user_id, session_id: id.to_string() };
     let token = web::mint_session(&ctx.cx.config, &session, created, created.plus(store::LONGEST_MS))?;
-    Ok(format!("{},\"token\":{}}}", item.trim_end_matches('}'), Value::from(token)))
+    Ok(format!("{},\"token\":{}}}", item.strip_suffix('}').unwrap_or(item), Value::from(token)))
 }
