@@ -1,13 +1,23 @@
 //! The Workers side: a binding per function, the table of prefixes in the variable ROUTES (an object: prefix → binding).
 
 use domain::Lang;
-use worker::js_sys::Reflect;
-use worker::wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use worker::js_sys::{Promise, Reflect};
 use worker::web_sys::{Headers, Request, Response, ResponseInit};
 use worker::{Context, Env, Result, console_error, event};
 
 use crate::own::{self, Reply};
 use crate::route;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A bound function. Called without the SDK, whose own request and response types read every part of what they
+    /// wrap: here both only pass through.
+    type Function;
+    #[wasm_bindgen(method, catch)]
+    fn fetch(this: &Function, request: &Request) -> std::result::Result<Promise, JsValue>;
+}
 
 /// Headers that only our functions set between themselves; from outside they are dropped.
 const INTERNAL: &str = "x-internal-";
@@ -41,8 +51,9 @@ fn owner(env: &Env, path: &str) -> Option<String> {
 
 async fn forward(env: &Env, binding: &str, request: Request) -> Result<Response> {
     let request = without_internal_headers(request)?;
-    let response = env.service(binding)?.fetch_request(worker::Request::from(request)).await?;
-    Ok(response.into())
+    let bound = Reflect::get(env, &JsValue::from_str(binding))?;
+    let function: Function = Some(bound).filter(JsValue::is_object).ok_or("not bound")?.unchecked_into();
+    Ok(JsFuture::from(function.fetch(&request)?).await?.dyn_into()?)
 }
 
 /// The request as it came; a copy only when there is something to remove, because headers of an arrived one are frozen.
