@@ -8,7 +8,7 @@ use domain::runner::{
 use domain::{Error, error::Arg};
 use serde_json::json;
 
-use store::{Outcome, Slot, outbox, tasks, watch};
+use store::{Outcome, Slot, tasks, watch};
 use web::{Ctx, Raw, Reply, Result};
 
 use crate::signed::{Runner, parse};
@@ -33,7 +33,8 @@ pub async fn claim(ctx: Ctx, body: Body) -> Result {
     let params: DrawParams = parse(row.text("params").unwrap_or_default().as_bytes())?;
     let claim = Claim { task_id: task, attempt: row.int("attempt").unwrap_or(1), lease, lease_ms, params };
     tell(&ctx, task, &outcome, event);
-    wake(&ctx);
+    // A lease now runs: somebody has to look whether it runs out.
+    ctx.wake_sweeper();
     Ok(Reply::Item(json!(claim).to_string()))
 }
 
@@ -88,12 +89,7 @@ async fn finish(ctx: &Ctx, held: &Held, scope: store::Scope, mut batch: store::B
     let event = batch.push(watch::change(&tasks::FRAMES, scope, held.task_id));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;
     tell(ctx, held.task_id, &outcome, event);
-    let cx = ctx.cx.clone();
-    ctx.cx.background.spawn(Box::pin(async move {
-        if let Err(error) = outbox::flush(&cx).await {
-            log::warn!("The outbox was not delivered, the sweeper will: {error}");
-        }
-    }));
+    ctx.deliver();
     Ok(Reply::Item("{}".into()))
 }
 
@@ -127,16 +123,6 @@ async fn check_outputs(ctx: &Ctx, held: &Held, outputs: &[Output]) -> std::resul
 
 fn tell(ctx: &Ctx, task: i64, outcome: &Outcome, event: Slot) {
     ctx.tell(format!("tasks/{task}"), watch::event(outcome.rows(event), ctx.cx.now.0));
-}
-
-/// A lease now runs: somebody has to look whether it runs out.
-fn wake(ctx: &Ctx) {
-    let hub = ctx.cx.ports.hub.clone();
-    ctx.cx.background.spawn(Box::pin(async move {
-        if let Err(error) = hub.wake().await {
-            log::warn!("The sweeper was not woken, cron will: {}", error.0);
-        }
-    }));
 }
 
 fn invalid(field: &'static str) -> Error {

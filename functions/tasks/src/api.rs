@@ -26,7 +26,7 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
     let insert = store::insert(scope, &task, &nonce);
     let reply = ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await?;
-    deliver(&ctx);
+    ctx.deliver();
     Ok(reply)
 }
 
@@ -57,19 +57,6 @@ pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
     let (scope, batch) = ctx.writing()?;
     let [objects, forgotten] = tasks::discard(scope, "?3", [id.into()]);
     let reply = ctx.remove((scope, batch), &TASKS, id, [objects, forgotten, store::delete(scope, id)]).await?;
-    deliver(&ctx);
+    ctx.deliver();
     Ok(reply)
-}
-
-/// Delivers the outbox after the reply, and wakes the sweeper to look after what may not get through.
-fn deliver(ctx: &Ctx) {
-    let cx = ctx.cx.clone();
-    ctx.cx.background.spawn(Box::pin(async move {
-        if let Err(error) = outbox::flush(&cx).await {
-            log::warn!("The outbox was not delivered, the sweeper will: {error}");
-        }
-        if let Err(error) = cx.ports.hub.wake().await {
-            log::warn!("The sweeper was not woken, cron will: {}", error.0);
-        }
-    }));
 }

@@ -54,12 +54,7 @@ pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
         }
         forget(blobs.delete(key).await, key);
     }
-    let cx = ctx.cx.clone();
-    ctx.cx.background.spawn(Box::pin(async move {
-        if let Err(error) = outbox::flush(&cx).await {
-            log::warn!("The outbox waits for the sweeper: {error}");
-        }
-    }));
+    ctx.deliver();
     ctx.tell(format!("uploads/{id}"), watch::event(&Rows::default(), ctx.cx.now.0));
     Ok(Reply::Done)
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 
 const ALLOWED: &str = "authorization, token, x-api-key, content-type, idempotency-key, x-api-profile, accept-language, last-event-id, range";
-const EXPOSED: &str = "location, retry-after, content-language, etag, content-range, idempotency-replayed";
+const EXPOSED: &str = "location, retry-after, content-language, etag, content-range";
 
 /// The answer to a preflight request, if this is one.
 pub(crate) fn preflight(request: &Request<Body>) -> Option<Response> {

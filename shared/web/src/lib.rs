@@ -6,6 +6,7 @@ mod auth;
 mod body;
 mod context;
 mod cors;
+mod deliver;
 mod dialect;
 pub mod openapi;
 pub mod password;
