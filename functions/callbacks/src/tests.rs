@@ -111,6 +111,9 @@ async fn a_task_from_claim_to_pictures() {
     let frames: Vec<Value> =
         told.iter().map(|(_, e)| serde_json::from_str(&e.owner.as_ref().unwrap().v1).unwrap()).collect();
     assert!(told.iter().all(|(room, e)| room == "tasks/1" && e.public.is_none()));
+    let states = frames.iter().map(|f| domain::task::Status::parse(f["status"].as_str().unwrap()).unwrap());
+    let states: Vec<_> = std::iter::once(domain::task::Status::Waiting).chain(states).collect();
+    assert!(states.windows(2).all(|w| w[0].may_become(w[1])), "the database takes the lawful ways: {states:?}");
     let seen: Vec<_> =
         frames.iter().map(|f| (f["status"].as_str().unwrap(), f["progress"].as_i64().unwrap())).collect();
     assert_eq!(seen, [("running", 0), ("running", 50), ("success", 100)]);

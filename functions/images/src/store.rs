@@ -1,6 +1,7 @@
 //! The SQL of images.
 
 use ports::{Stmt, Value};
+use store::spec::OWN;
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 
 use crate::model::ImagePatch;
@@ -32,7 +33,7 @@ pub static IMAGES: Spec = Spec {
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
     visible: "(t.public = 1 OR t.user_id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)",
-    writable: "(t.user_id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)",
+    writable: OWN,
     owner: "t.user_id",
     seq: "t.updated_at",
     end: "FALSE",

@@ -1,6 +1,7 @@
 //! The SQL of tags.
 
 use ports::Stmt;
+use store::spec::OWN;
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 
 use crate::model::{NewTag, TagPatch};
@@ -17,7 +18,7 @@ pub static TAGS: Spec = Spec {
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
     visible: "TRUE",
-    writable: "(t.user_id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)",
+    writable: OWN,
     owner: "t.user_id",
     seq: "t.updated_at",
     end: "FALSE",

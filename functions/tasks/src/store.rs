@@ -1,8 +1,10 @@
 //! The SQL of tasks as their owners see them.
 
 use domain::form::Values;
+use domain::task::MAX_ATTEMPTS;
 use ports::Stmt;
-use store::tasks::{ERROR, VISIBLE};
+use store::spec::OWN;
+use store::tasks::ERROR;
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 
 use crate::model::NewTask;
@@ -31,8 +33,8 @@ pub static TASKS: Spec = Spec {
         Column::new("started_at", "t.started_at", Kind::Time),
         Column::new("finished_at", "t.finished_at", Kind::Time),
     ],
-    visible: VISIBLE,
-    writable: VISIBLE,
+    visible: OWN,
+    writable: OWN,
     owner: "t.user_id",
     seq: "t.seq",
     end: "t.status IN ('success', 'error')",
@@ -64,14 +66,15 @@ const IMAGES: &str = "(SELECT json_group_array(json_object('id', i.id, 'url', '/
 
 pub fn insert(scope: Scope, task: &NewTask, nonce: &str) -> Stmt {
     scope.stmt(
-        "INSERT INTO tasks (name, type, status, params, public, pairs, nonce, user_id, not_before, created_at, updated_at) \
-         VALUES (?3, 'inference', 'waiting', ?4, ?5, ?6, ?7, ?1, ?2, ?2, ?2)",
+        "INSERT INTO tasks (name, type, status, params, public, pairs, nonce, max_attempts, user_id, not_before, created_at, updated_at) \
+         VALUES (?3, 'inference', 'waiting', ?4, ?5, ?6, ?7, ?8, ?1, ?2, ?2, ?2)",
         [
             task.name.as_str().into(),
             task.params.as_str().into(),
             task.public.into(),
             task.pairs.as_str().into(),
             nonce.into(),
+            MAX_ATTEMPTS.into(),
         ],
     )
 }

@@ -1,11 +1,10 @@
 //! The SQL of uploads.
 
 use ports::Stmt;
+use store::spec::OWN;
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 
 use crate::picture::Picture;
-
-const MINE: &str = "(t.user_id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)";
 
 pub static UPLOADS: Spec = Spec {
     name: "uploads",
@@ -26,8 +25,8 @@ pub static UPLOADS: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: MINE,
-    writable: MINE,
+    visible: OWN,
+    writable: OWN,
     owner: "t.user_id",
     seq: "t.updated_at",
     end: "FALSE",

@@ -14,8 +14,6 @@ macro_rules! catalogue {
 catalogue! {
     // Requests as such.
     MALFORMED_JSON "malformed_json" Malformed "The body is not valid JSON." "請求內容不是有效的 JSON。" "请求内容不是有效的 JSON。";
-    MALFORMED_QUERY "malformed_query" Malformed "The query string cannot be read." "無法讀取查詢字串。" "无法读取查询字符串。";
-    MALFORMED_PATH "malformed_path" Malformed "The path cannot be read." "無法讀取路徑。" "无法读取路径。";
     INVALID_PARAMETER "invalid_parameter" Malformed "{0} must be {1}." "{0} 必須是{1}。" "{0} 必须是{1}。";
     MISSING_PARAMETER "missing_parameter" Malformed "{0} is required." "缺少必填的 {0}。" "缺少必填的 {0}。";
     UNSUPPORTED_PARAMETER "unsupported_parameter" Malformed "{0} is not available here yet." "{0} 目前尚未提供。" "{0} 目前尚未提供。";

@@ -33,6 +33,9 @@ pub struct Spec {
 /// The condition that the caller is an administrator.
 pub const ADMIN: &str = "(SELECT admin FROM users WHERE id = ?1) = 1";
 
+/// The condition that the row is the caller's own, or the caller an administrator.
+pub const OWN: &str = "(t.user_id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)";
+
 pub struct Column {
     /// snake_case; v0 shows it in camelCase.
     pub name: &'static str,

@@ -2,11 +2,12 @@
 //! forged finds no row to change. The rules in words: `domain::task`; the protocol: `domain::runner`.
 
 use domain::runner::{Failed, Held, Output, Progress};
+use domain::task::backoff;
 use ports::{Stmt, Value};
 
 use crate::list::Scope;
 use crate::outbox;
-use crate::spec::{Column, Kind, Search, Spec};
+use crate::spec::{Column, Kind, OWN, Search, Spec};
 
 /// What watchers of a task are sent.
 pub static FRAMES: Spec = Spec {
@@ -21,8 +22,8 @@ pub static FRAMES: Spec = Spec {
         Column::new("error", ERROR, Kind::Json),
         Column::new("seq", "t.seq", Kind::Int),
     ],
-    visible: VISIBLE,
-    writable: VISIBLE,
+    visible: OWN,
+    writable: OWN,
     owner: "t.user_id",
     seq: "t.seq",
     end: "t.status IN ('success', 'error')",
@@ -30,9 +31,6 @@ pub static FRAMES: Spec = Spec {
     search: Search::None,
     sorts: &[],
 };
-
-/// A task is its owner's and the administrators' to see.
-pub const VISIBLE: &str = "(t.user_id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)";
 
 /// `{code, message}` or null.
 pub const ERROR: &str =
@@ -174,8 +172,14 @@ pub fn fail(scope: Scope, failed: &Failed) -> Vec<Stmt> {
     let task: Value = failed.held.task_id.into();
     let mut stmts = vec![
         scope.stmt(
-            format!("UPDATE tasks SET {RELEASE}, not_before = ?2 + 1000 * (1 << attempt) WHERE id = ?3"),
-            [task.clone(), failed.retryable.into(), failed.code.as_str().into(), failed.message.as_str().into()],
+            format!("UPDATE tasks SET {RELEASE}, not_before = ?2 + ?7 WHERE id = ?3"),
+            [
+                task.clone(),
+                failed.retryable.into(),
+                failed.code.as_str().into(),
+                failed.message.as_str().into(),
+                backoff(failed.held.attempt).into(),
+            ],
         ),
         outbox::hints(scope, "t.id = ?3", [task.clone()]),
     ];
