@@ -23,6 +23,8 @@ fn job(model: &Path) -> DrawJob {
         scheduler: "DDIM".into(),
         seed: 7,
         n: 1,
+        from_images: Vec::new(),
+        strength: None,
     };
     DrawJob::new(model.to_path_buf(), params)
 }

@@ -81,6 +81,8 @@ fn draw_params(values: &Values, scheduler: String, random: impl Fn() -> String) 
         scheduler,
         seed: u32::try_from(seed).unwrap_or_default(),
         n,
+        from_images: Vec::new(),
+        strength: None,
     })
 }
 

@@ -45,7 +45,7 @@ pub struct Heartbeat {
     pub models: Vec<String>,
 }
 
-/// `POST /callbacks/claim`.
+/// `POST /callbacks/claim`. The task is the one the hint named; the edge hands out whichever waits in front.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimRequest {
     pub task_id: Id,
@@ -75,6 +75,22 @@ pub struct DrawParams {
     pub scheduler: String,
     pub seed: u32,
     pub n: u32,
+    /// Pictures to start from: the first is what is drawn over, the others are further references. Addresses as the
+    /// user gave them; a runner never fetches those, it asks the edge for picture `i` at `input_path`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_images: Vec<String>,
+    /// How much of the start picture is drawn anew: 0 nothing, 1 everything. Only with `from_images`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<f64>,
+}
+
+/// What `strength` is when nobody says.
+pub const STRENGTH: f64 = 0.75;
+
+/// `GET` here, signed like a `PUT` of a result (`webhook-id: get_{path}`, empty body, lease in `LEASE_HEADER`): picture
+/// `index` of `DrawParams::from_images`, a PNG or JPEG.
+pub fn input_path(task: Id, attempt: i64, index: usize) -> String {
+    format!("in/{task}/{attempt}/{index}")
 }
 
 /// Every callback about a held task begins with these.

@@ -61,6 +61,8 @@ mod tests {
             scheduler: "DDIM".into(),
             seed: 1,
             n: 2,
+            from_images: Vec::new(),
+            strength: None,
         };
         DrawJob::new("model".into(), params)
     }

@@ -68,6 +68,8 @@ impl Generate {
             scheduler: self.scheduler,
             seed: self.seed.unwrap_or_else(random_seed),
             n: self.n,
+            from_images: Vec::new(),
+            strength: None,
         };
         let mut job = DrawJob::new(self.model, params);
         job.keep_latents = self.save_latents.is_some();

@@ -32,6 +32,8 @@ fn draw(reference: &Reference, guided: bool) -> Vec<Picture> {
             scheduler: "DDIM".into(),
             seed: 0,
             n: 1,
+            from_images: Vec::new(),
+            strength: None,
         };
         let noise = reference.tensor("run/noise").narrow(0, i, 1).unwrap();
         let mut job = DrawJob::new(reference.dir.clone(), params);

@@ -146,5 +146,7 @@ pub fn params(prompt: &str, steps: u32, n: u32) -> DrawParams {
         scheduler: "DDIM".into(),
         seed: 41,
         n,
+        from_images: Vec::new(),
+        strength: None,
     }
 }
