@@ -10,6 +10,7 @@ pub mod id;
 pub mod jwt;
 pub mod lang;
 pub mod messages;
+pub mod outbound;
 pub mod profile;
 pub mod room;
 pub mod runner;
