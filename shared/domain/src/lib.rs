@@ -9,6 +9,8 @@ pub mod form;
 pub mod id;
 pub mod jwt;
 pub mod lang;
+pub mod ledger;
+pub mod life;
 pub mod messages;
 pub mod outbound;
 pub mod profile;

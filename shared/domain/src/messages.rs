@@ -33,7 +33,7 @@ catalogue! {
 
     // Who is asking.
     UNAUTHENTICATED "unauthenticated" Unauthenticated "Log in first." "未登錄，請先登錄。" "未登录，请先登录。";
-    INVALID_TOKEN "invalid_token" Unauthenticated "The token is not valid, or its session has ended." "令牌無效或已過期，請重新登錄。" "令牌无效或已过期，请重新登录。";
+    INVALID_TOKEN "invalid_token" Unauthenticated "The token is not valid, or its session has ended." "未登錄或令牌已過期，請重新登錄。" "未登录或令牌已过期，请重新登录。";
     INVALID_CREDENTIALS "invalid_credentials" Unauthenticated "The e-mail or the password is wrong." "電子郵件或密碼不正確。" "电子邮件或密码不正确。";
     INVALID_SIGNATURE "invalid_signature" Unauthenticated "The signature does not fit." "簽章不符。" "签名不符。";
     FORBIDDEN "forbidden" Forbidden "You may not do that." "您沒有權限進行此操作。" "您没有权限进行此操作。";
@@ -48,6 +48,8 @@ catalogue! {
     STALE_LEASE "stale_lease" Conflict "The task is not held under this lease." "此租約已失效。" "该租约已失效。";
     WRONG_OUTPUTS "wrong_outputs" Conflict "The result does not have as many pictures as were asked for." "結果的圖片數量與要求不符。" "结果的图片数量与要求不符。";
     OBJECT_MISSING "object_missing" Conflict "An object named in the result is not stored, or differs." "結果中的物件不存在或不符。" "结果中的对象不存在或不符。";
+    INSUFFICIENT_POINTS "insufficient_points" PaymentRequired "There are not enough points for this." "積分不足，請先儲值。" "积分不足，请先充值。";
+    NO_PRICE "no_price" Unavailable "No price is set for this kind of task." "此類任務尚未定價。" "该类任务尚未定价。";
     NAME_TAKEN "name_taken" Conflict "This name is already in use." "此名稱已被使用。" "该名称已被使用。";
     INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG)." "檔案不是可讀取的圖片（PNG、JPEG）。" "文件不是可读取的图片（PNG、JPEG）。";
     IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";

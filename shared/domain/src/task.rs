@@ -61,6 +61,18 @@ pub fn backoff(attempts: i64) -> i64 {
 /// The default length of a lease in milliseconds; a deployment may set `LEASE_MS`.
 pub const LEASE_MS: i64 = 30_000;
 
+/// A points task that has not ended so long after it began to wait fails with a refund: the sample client of that API
+/// gives up after 180 s.
+pub const POINTS_DEADLINE_MS: i64 = 170_000;
+
+/// The same for tasks of the drawing API: nothing waits for ever.
+pub const TASK_DEADLINE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// How much there is to do for a task, in steps of a 64×64 tile: what the prediction of its end is counted in.
+pub fn work(width: u32, height: u32, steps: u32, n: u32) -> f64 {
+    f64::from(n.max(1)) * f64::from(steps.max(1)) * f64::from(width) * f64::from(height) / 4096.0
+}
+
 pub const KINDS: &[(&str, &[&str])] = &[("inference", &["推理"]), ("training", &["訓練", "训练"])];
 
 pub const SCHEDULERS: &[(&str, &[&str])] = &[

@@ -42,12 +42,23 @@ pub struct Config {
     /// (e-mail, password) of the administrator made when there is none.
     pub first_admin: Option<(String, String)>,
     pub lease_ms: i64,
+    /// Points a new account begins with.
+    pub signup_points: i64,
+    /// How long a points task may wait and run before it fails with a refund (API.md §3), in milliseconds.
+    pub points_deadline_ms: i64,
+    /// The same for tasks of the drawing API.
+    pub task_deadline_ms: i64,
+    /// Scheme and host that links to stored files begin with; empty: those of the request.
+    pub public_url: String,
+    /// `host:port` pairs that may be called although the rules of `domain::outbound` say no.
+    pub fetch_allow: Vec<String>,
 }
 
 impl Config {
     /// Reads the settings through `get`; what is not set closes the door it would open.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Config {
         let text = |name: &str| get(name).unwrap_or_default();
+        let number = |name: &str| text(name).parse::<i64>().ok().filter(|n| *n >= 0);
         let pair = |entry: &str| entry.trim().split_once(':').map(|(kid, key)| (kid.to_string(), key.to_string()));
         Config {
             profile: Profile::parse(&text("API_PROFILE")).unwrap_or_default(),
@@ -57,7 +68,17 @@ impl Config {
             registration_token: text("RUNNER_REGISTRATION_TOKEN"),
             queue_token: text("QUEUE_TOKEN"),
             first_admin: get("ADMIN_EMAIL").zip(get("ADMIN_PASSWORD")),
-            lease_ms: text("LEASE_MS").parse().ok().filter(|ms| *ms >= 1000).unwrap_or(domain::task::LEASE_MS),
+            lease_ms: number("LEASE_MS").filter(|ms| *ms >= 1000).unwrap_or(domain::task::LEASE_MS),
+            signup_points: number("SIGNUP_POINTS").filter(|n| *n <= domain::ledger::MAX_POINTS).unwrap_or(0),
+            points_deadline_ms: number("POINTS_DEADLINE_MS").unwrap_or(domain::task::POINTS_DEADLINE_MS),
+            task_deadline_ms: number("TASK_DEADLINE_MS").unwrap_or(domain::task::TASK_DEADLINE_MS),
+            public_url: text("PUBLIC_URL").trim_end_matches('/').to_string(),
+            fetch_allow: text("FETCH_ALLOW")
+                .split(',')
+                .map(str::trim)
+                .filter(|h| !h.is_empty())
+                .map(Into::into)
+                .collect(),
         }
     }
 }

@@ -4,8 +4,8 @@
 use domain::Error;
 use domain::error::Message;
 use domain::messages::{
-    FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_TOKEN, NOT_FOUND, STALE_LEASE, TASK_ENDED, TOO_MANY_REQUESTS,
-    UNAVAILABLE,
+    FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INSUFFICIENT_POINTS, INTERNAL, INVALID_TOKEN, NOT_FOUND, STALE_LEASE,
+    TASK_ENDED, TOO_MANY_REQUESTS, UNAVAILABLE,
 };
 use ports::{Rows, Sql, SqlError, Stmt};
 
@@ -92,6 +92,7 @@ pub fn failure(error: SqlError) -> Error {
             "stale" => STALE_LEASE.error(),
             "replay" => IDEMPOTENCY_KEY_REUSED.error(),
             "too_many" => TOO_MANY_REQUESTS.error(),
+            "insufficient_points" => INSUFFICIENT_POINTS.error(),
             _ => INTERNAL.error().cause(code),
         },
         SqlError::Busy(why) => UNAVAILABLE.error().retry_after(1).cause(why),

@@ -18,7 +18,16 @@ pub const BUCKET: &str = "easel-files";
 pub const HUB: &str = "hub";
 
 /// Variables of every function.
-const VARS: [(&str, &str); 3] = [("API_PROFILE", "v1"), ("SIGNUP", "open"), ("LEASE_MS", "30000")];
+const VARS: [(&str, &str); 8] = [
+    ("API_PROFILE", "v1"),
+    ("SIGNUP", "open"),
+    ("SIGNUP_POINTS", "1000"),
+    ("LEASE_MS", "30000"),
+    ("POINTS_DEADLINE_MS", "170000"),
+    ("TASK_DEADLINE_MS", "86400000"),
+    ("PUBLIC_URL", ""),
+    ("FETCH_ALLOW", ""),
+];
 
 /// Secrets of every function, and what each is.
 pub const SECRETS: [(&str, &str); 6] = [
