@@ -6,7 +6,7 @@ use web::axum::http::request::Parts;
 use web::{Ctx, Failure};
 
 /// The queues there are: a message of any other name would never be pulled.
-const QUEUES: [&str; 2] = ["inference", "training"];
+const QUEUES: [&str; 4] = ["inference", "training", "inference-dlq", "training-dlq"];
 
 /// The name of a queue, from the path of an authorised request.
 pub struct Queue(pub &'static str);

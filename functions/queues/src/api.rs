@@ -16,6 +16,7 @@ const STALE: &str = "This lease has expired, was settled before, or never was.";
 pub async fn pull(ctx: Ctx, Queue(queue): Queue, body: Json) -> Result {
     let pull = Pull::read(&body.value)?;
     let mut batch = Batch::new();
+    batch.push(store::bury(queue));
     let leased = batch.push(store::lease(queue, &pull));
     let backlog = batch.push(store::backlog(queue));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;
@@ -35,6 +36,7 @@ pub async fn ack(ctx: Ctx, Queue(queue): Queue, body: Json) -> Result {
     let held = batch.push(store::held(queue, &ack));
     let acked = batch.push(store::settle(queue, &ack));
     let retried = batch.push(store::give_back(queue, &ack));
+    batch.push(store::bury(queue));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;
     let held: Vec<&str> = outcome.rows(held).iter().filter_map(|row| row.text("lease_id")).collect();
     let asked = ack.acks.iter().chain(ack.retries.iter().map(|(lease, _)| lease));

@@ -131,6 +131,101 @@ async fn a_retry_waits_for_its_delay() {
     assert_eq!(bodies(&pull(&kit, 3).await), ["c"]);
 }
 
+/// Pulls what there is and says which bodies with which attempts came; the leases are left to run out.
+async fn neglect(kit: &Kit, base: &str) -> Vec<(String, i64)> {
+    let pulled =
+        call(kit, &format!("{base}/pull"), json!({"batch_size": 100, "visibility_timeout_ms": 0})).await.json();
+    let messages = pulled["result"]["messages"].as_array().unwrap();
+    messages.iter().map(|m| (m["body"].as_str().unwrap().to_string(), m["attempts"].as_i64().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn a_message_that_is_never_acknowledged_becomes_a_dead_letter() {
+    let kit = kit();
+    let dead = BASE.replace("inference", "inference-dlq");
+    let pushed = result(&kit, "", json!({"body": "貓"})).await;
+    for attempt in 1..=4 {
+        assert!(neglect(&kit, &dead).await.is_empty(), "attempt {attempt}");
+        assert_eq!(neglect(&kit, BASE).await, [("貓".to_string(), attempt)]);
+    }
+    // Seen there at once, though nobody has asked for the queue it comes from.
+    for attempt in 1..=9 {
+        assert_eq!(neglect(&kit, &dead).await, [("貓".to_string(), attempt)], "and never leaves it");
+    }
+    let left = result(&kit, "/pull", json!({})).await;
+    assert_eq!((&left["messages"], &left["message_backlog_count"]), (&json!([]), &json!(0)));
+    let there = call(&kit, &format!("{dead}/pull"), json!({})).await.json()["result"].take();
+    let (metrics, message) = (&there["metadata"]["metrics"], &there["messages"][0]);
+    assert_eq!((&metrics["backlog_count"], &metrics["backlog_bytes"]), (&json!(1), &json!(3)));
+    assert_eq!(metrics["oldest_message_timestamp_ms"], message["timestamp_ms"]);
+    assert!(
+        pushed["metadata"]["metrics"]["oldest_message_timestamp_ms"] == message["timestamp_ms"],
+        "as it was pushed"
+    );
+    let ack = json!({"acks": [{"lease_id": message["lease_id"]}]});
+    assert_eq!(call(&kit, &format!("{dead}/ack"), ack).await.json()["result"]["ackCount"], 1);
+    assert_eq!(kit.number("SELECT count(*) FROM queue_messages").await, 0);
+}
+
+#[tokio::test]
+async fn the_last_retry_asked_for_is_a_dead_letter_at_once() {
+    let kit = kit();
+    let dead = BASE.replace("inference", "inference-dlq");
+    for body in ["given back", "done at last"] {
+        result(&kit, "", json!({"body": body})).await;
+    }
+    for attempt in 1..=4 {
+        let pulled = pull(&kit, 5).await;
+        assert_eq!(pulled[0]["attempts"], attempt);
+        let leases: Vec<Value> =
+            pulled.iter().map(|m| json!({"lease_id": m["lease_id"], "delay_seconds": 60})).collect();
+        let body =
+            if attempt < 4 { json!({"retries": leases}) } else { json!({"acks": [leases[1]], "retries": [leases[0]]}) };
+        let settled = result(&kit, "/ack", body).await;
+        assert_eq!(settled["warnings"], json!({}));
+        wait(&kit, if attempt < 4 { 60_000 } else { 0 }).await;
+    }
+    // Its delay was for the next attempt, which there is not.
+    assert_eq!(neglect(&kit, &dead).await, [("given back".to_string(), 1)]);
+    assert!(neglect(&kit, BASE).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_lease_that_still_holds_is_no_dead_letter() {
+    let kit = kit();
+    result(&kit, "", json!({"body": "a"})).await;
+    for _ in 1..=3 {
+        neglect(&kit, BASE).await;
+    }
+    let last = pull(&kit, 1).await;
+    assert_eq!(last[0]["attempts"], 4);
+    assert!(pull(&kit, 1).await.is_empty());
+    assert!(neglect(&kit, &BASE.replace("inference", "inference-dlq")).await.is_empty());
+    assert_eq!(result(&kit, "/ack", json!({"acks": [{"lease_id": last[0]["lease_id"]}]})).await["ackCount"], 1);
+}
+
+#[tokio::test]
+async fn the_backlog_is_what_there_is() {
+    let kit = kit();
+    let training = BASE.replace("inference", "training");
+    for body in ["a", "bb", "貓"] {
+        result(&kit, "", json!({"body": body})).await;
+        call(&kit, &training, json!({"body": body})).await;
+    }
+    result(&kit, "", json!({"body": [1]})).await;
+    let leases: Vec<Value> = pull(&kit, 2).await.iter().map(|m| json!({"lease_id": m["lease_id"]})).collect();
+    result(&kit, "/ack", json!({"acks": [leases[0]], "retries": [leases[1]]})).await;
+    for _ in 0..5 {
+        neglect(&kit, &training).await;
+    }
+    let differ = "SELECT count(*) FROM (SELECT queue, count(*) AS n, sum(length(CAST(body AS BLOB))) AS b \
+                  FROM queue_messages GROUP BY queue) c FULL JOIN (SELECT * FROM queue_backlogs WHERE messages > 0) k \
+                  ON k.queue = c.queue WHERE c.n IS NOT k.messages OR c.b IS NOT k.bytes";
+    assert_eq!(kit.number(differ).await, 0);
+    assert_eq!(kit.number("SELECT count(*) FROM queue_backlogs").await, 3);
+    assert_eq!(kit.number("SELECT count(*) FROM queue_messages WHERE queue = 'training-dlq'").await, 3);
+}
+
 #[tokio::test]
 async fn delayed_messages_are_not_seen_before() {
     let kit = kit();
@@ -177,7 +272,7 @@ async fn queues_are_apart() {
     assert_eq!((&foreign["ackCount"], &foreign["retryCount"]), (&json!(0), &json!(0)));
     let own = call(&kit, &format!("{training}/ack"), json!({"acks": [{"lease_id": lease}]})).await.json();
     assert_eq!(own["result"]["ackCount"], 1);
-    for unknown in ["other", "Inference", "inference%00", "%E8%B2%93"] {
+    for unknown in ["other", "Inference", "inference%00", "%E8%B2%93", "-dlq", "inference-dlq-dlq"] {
         let reply = call(&kit, &BASE.replace("inference", unknown), json!({"body": "x"})).await;
         assert_eq!(
             (reply.status, error(&reply).as_str()),
