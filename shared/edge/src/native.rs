@@ -2,11 +2,13 @@
 //! set to those of D1, so that a statement that passes here passes there.
 
 mod blobs;
+mod fetch;
 mod kit;
 mod kv;
 mod sql;
 
 pub use blobs::MemoryBlobs;
+pub use fetch::Outside;
 pub use kit::{Account, Kit, Reply};
 pub use kv::MemoryKv;
 pub use sql::NativeSql;

@@ -1,6 +1,7 @@
 //! Spin (WASI 0.2): its SQLite and key-value stores to ports, its requests to `web`. An instance serves one request and
 //! is gone, so nothing here outlives one. There is no object store and no hub: those ports answer that they are not bound.
 
+mod fetch;
 mod http;
 mod kv;
 mod sql;
@@ -40,6 +41,7 @@ fn context(background: Arc<dyn Background>) -> Cx {
         blobs: Arc::new(Unbound("an object store")),
         queue: Arc::new(store::queue::Embedded(sql.clone())),
         hub: Arc::new(Unbound("a hub for sockets")),
+        fetch: Arc::new(fetch::SpinFetch),
         sql,
     };
     // Spin's variables are lower-case.

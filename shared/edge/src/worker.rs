@@ -4,6 +4,7 @@
 mod blobs;
 mod bridge;
 mod d1;
+mod fetch;
 mod hub;
 mod kv;
 mod log;
@@ -47,6 +48,7 @@ pub fn context_of(env: &Env, background: Arc<dyn Background>) -> Cx {
         blobs: Arc::new(blobs::R2(bindings.clone())),
         queue: Arc::new(store::queue::Embedded(sql.clone())),
         hub: Arc::new(hub::DurableHub(bindings)),
+        fetch: Arc::new(fetch::Global),
         sql,
     };
     // The settings cannot change while an isolate lives.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{Millis, Profile};
 use futures_util::future::BoxFuture;
 
-use crate::{Blobs, Hub, Kv, Queue, Sql};
+use crate::{Blobs, Fetch, Hub, Kv, Queue, Sql};
 
 /// The engines of a deployment.
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct Ports {
     pub blobs: Arc<dyn Blobs>,
     pub queue: Arc<dyn Queue>,
     pub hub: Arc<dyn Hub>,
+    pub fetch: Arc<dyn Fetch>,
 }
 
 /// A source of random bytes for tokens, salts and seeds.

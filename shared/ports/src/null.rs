@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use domain::room::{Event, Join};
 
 use crate::{
-    Blob, BlobBody, BlobError, BlobInfo, Blobs, Hub, HubError, Kv, KvError, Part, Queue, QueueError, Range, Rows, Sql,
-    SqlError, Stmt, Upgraded,
+    Answer, Blob, BlobBody, BlobError, BlobInfo, Blobs, Fetch, FetchError, Hub, HubError, Kv, KvError, Outgoing, Part,
+    Queue, QueueError, Range, Rows, Sql, SqlError, Stmt, Upgraded,
 };
 
 /// The capability of this name is not bound.
@@ -83,5 +83,12 @@ impl Hub for Unbound {
     }
     async fn wake(&self) -> Result<(), HubError> {
         Err(HubError(self.why()))
+    }
+}
+
+#[async_trait]
+impl Fetch for Unbound {
+    async fn send(&self, _: Outgoing) -> Result<Answer, FetchError> {
+        Err(FetchError::Failed(self.why()))
     }
 }

@@ -13,7 +13,7 @@ use ports::{Background, Config, Cx, Entropy, Hub, HubError, Ports, Rows, Sql, Sq
 use serde_json::Value as Json;
 use web::axum::body::Body;
 
-use super::{MemoryBlobs, MemoryKv, NativeSql};
+use super::{MemoryBlobs, MemoryKv, NativeSql, Outside};
 
 /// 2026-11-20T00:00:00Z
 const START: i64 = 1_795_132_800_000;
@@ -22,6 +22,7 @@ pub struct Kit {
     app: web::App,
     sql: Arc<Counting>,
     pub blobs: Arc<MemoryBlobs>,
+    pub outside: Arc<Outside>,
     hub: Arc<Recording>,
     clock: AtomicI64,
     ids: Arc<Counter>,
@@ -83,6 +84,7 @@ impl Kit {
             app,
             sql: Arc::new(Counting { inner: sql, batches: AtomicUsize::new(0) }),
             blobs: Arc::default(),
+            outside: Arc::default(),
             hub: Arc::default(),
             clock: AtomicI64::new(START),
             ids: Arc::new(Counter(AtomicU64::new(1))),
@@ -110,6 +112,7 @@ impl Kit {
                 blobs: self.blobs.clone(),
                 queue: Arc::new(store::queue::Embedded(self.sql.clone())),
                 hub: self.hub.clone(),
+                fetch: self.outside.clone(),
             },
             now: self.now(),
             ids: self.ids.clone(),

@@ -17,6 +17,26 @@ export function respond(status, lines, body) {
   // A copy: what was passed is a view of WASM's memory, which is used for other things after this.
   return new Response(body?.slice(), { status, headers });
 }
+export async function send(method, url, lines, body, timeout, limit) {
+  const headers = new Headers();
+  const parts = lines.split("\n");
+  for (let i = 0; i + 1 < parts.length; i += 2) headers.append(parts[i], parts[i + 1]);
+  const signal = AbortSignal.timeout(timeout);
+  const response = await fetch(url, { method, headers, body, signal, redirect: "manual" });
+  let head = String(response.status);
+  for (const [name, value] of response.headers) head += "\n" + name + "\n" + value;
+  const chunks = [];
+  let size = 0;
+  const reader = response.body?.getReader();
+  while (reader) {
+    const { done, value } = size > limit ? { done: true } : await reader.read();
+    if (done) break;
+    chunks.push(value);
+    size += value.length;
+  }
+  if (size > limit) reader.cancel().catch(() => {});
+  return [head, new Uint8Array(await new Blob(chunks).arrayBuffer())];
+}
 export function batch(database, statements) {
   return database.batch(JSON.parse(statements).map(([sql, args]) => database.prepare(sql).bind(...args)));
 }
@@ -28,6 +48,18 @@ extern "C" {
     /// A whole response; headers as lines, name and value in turn.
     #[wasm_bindgen(catch)]
     pub fn respond(status: u16, headers: &str, body: Option<&[u8]>) -> Result<Response, JsValue>;
+
+    /// Calls the outside, headers as lines, name and value in turn; follows no redirect. The promise of status and
+    /// headers as lines, and the body: when that is longer than `limit`, there may have been more.
+    #[wasm_bindgen(catch)]
+    pub async fn send(
+        method: &str,
+        url: &str,
+        headers: &str,
+        body: Option<js_sys::Uint8Array>,
+        timeout: u32,
+        limit: u32,
+    ) -> Result<JsValue, JsValue>;
 
     /// Runs statements, `[[sql, [argument…]]…]` in JSON, as one batch of D1: the promise of its results.
     #[wasm_bindgen(catch)]
