@@ -37,6 +37,11 @@ impl Tools {
         command
     }
 
+    /// Node itself, for others to run.
+    pub fn node_bin(&self) -> &Path {
+        &self.node
+    }
+
     pub fn wrangler(&self) -> Command {
         self.node(self.modules.join("wrangler/bin/wrangler.js"))
     }

@@ -80,6 +80,8 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count, stop: &Stop
     cargo.env("BASE_URL", &edge.url).env("LEASE_MS", LEASE_MS);
     // For tests that start and kill edges and runners of their own.
     cargo.env("XTASK_BIN", std::env::current_exe()?);
+    // For tests that let others' clients speak for themselves.
+    cargo.env("NODE_BIN", tools.node_bin());
     cargo.env("RUNNER_BIN", &binary).env("RUNNER_MODEL", runner::model(&state.0));
     tests(cargo, args, count, stop)
 }

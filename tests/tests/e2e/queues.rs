@@ -1,7 +1,9 @@
 //! The queue over HTTP, in Cloudflare's words. The queue `training` is used, as no runner here pulls from it.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
-use tests::{Answer, Edge, setting, unique};
+use tests::{Answer, Edge, OwnEdge, State, setting, unique};
 
 const MESSAGES: &str = "/client/v4/accounts/local/queues/training/messages";
 
@@ -55,4 +57,15 @@ async fn only_the_queues_token_opens_it() {
     edge.post(&format!("{elsewhere}/pull"), &json!({})).bearer(&setting("QUEUE_TOKEN")).send().await.expect(404);
     let ahead = call(&edge, "/pull", &json!({"batch_size": 101})).await.expect(400).json();
     assert_eq!(ahead["success"], false);
+}
+
+#[test]
+fn the_official_client_works_with_only_its_base_url_changed() {
+    let state = State::new();
+    let own = OwnEdge::start(&state, 5000, 0);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/node/cloudflare-queue.mjs");
+    let mut client = Command::new(setting("NODE_BIN"));
+    client.arg(script).env("CLOUDFLARE_BASE_URL", format!("{}/client/v4", own.edge.url));
+    let status = client.env("CLOUDFLARE_API_TOKEN", setting("QUEUE_TOKEN")).status().expect("Node starts");
+    assert!(status.success(), "the client found something else than Cloudflare's queue");
 }
