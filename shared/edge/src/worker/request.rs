@@ -19,9 +19,7 @@ pub fn inward(request: &web_sys::Request) -> worker::Result<http::Request<Body>>
     let head = bridge::head(request);
     let mut lines = head.split('\n');
     let (method, url) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let target = rest.find('/').map_or("/", |i| &rest[i..]);
-    let target = target.split('#').next().unwrap_or("/");
+    let target = url.split('#').next().unwrap_or(url);
     let mut builder = http::Request::builder().method(method).uri(target);
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
         builder = builder.header(name, value);
