@@ -1,12 +1,13 @@
-//! An account is a user together with the session that asks.
+//! An account is a user together with the session that asks, if it is one.
 
-use ::store::{Column, Kind, Search, Spec};
+use ::store::{Column, Credential, Kind, Scope, Search, Spec, list};
+use ports::Stmt;
 
-/// Its key is the session's id.
+/// `?3` is the session's id; NULL for an API key, which has none.
 pub static ACCOUNT: Spec = Spec {
     name: "account",
-    from: "sessions s JOIN users t ON t.id = s.user_id",
-    key: "s.id",
+    from: "users t LEFT JOIN sessions s ON s.id = ?3 AND s.user_id = t.id",
+    key: "t.id",
     columns: &[
         Column::new("id", "t.id", Kind::Int),
         Column::new("name", "t.name", Kind::Text),
@@ -25,3 +26,8 @@ pub static ACCOUNT: Spec = Spec {
     search: Search::None,
     sorts: &[],
 };
+
+/// The account of whoever asks.
+pub fn item(scope: Scope, credential: &Credential) -> Stmt {
+    list::item_where(&ACCOUNT, scope, "TRUE", [credential.session().into()])
+}

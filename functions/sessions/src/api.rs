@@ -30,7 +30,7 @@ pub async fn ticket(ctx: Ctx) -> Result {
     let user = ctx.user()?;
     let (scope, mut batch) = ctx.writing()?;
     let ticket = ctx.cx.token();
-    batch.extend(::store::tickets::issue(scope, &sha256_hex(ticket.as_bytes()), &user.session_id));
+    batch.extend(::store::tickets::issue(scope, &sha256_hex(ticket.as_bytes()), &user.credential));
     batch.run(&*ctx.cx.ports.sql).await?;
     let expires: Millis = scope.now.plus(::store::tickets::LIFETIME_MS);
     let item = json!({"ticket": ticket, ctx.profile().key("expires_at"): expires.rfc3339()});

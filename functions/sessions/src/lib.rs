@@ -8,7 +8,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use web::{App, Dialect, Op, Replies, Routes};
+use web::{Access, App, Dialect, Op, Replies, Routes};
 
 use crate::model::{Credentials, SessionPatch};
 use crate::store::SESSIONS;
@@ -27,7 +27,8 @@ pub fn routes() -> App {
         "A one-time `ticket` for `?ticket=` of a WebSocket or an event stream, good for 30 seconds",
         Replies::Object(201, "`ticket` and `expires_at`"),
     )
-    .secured();
+    .secured()
+    .needs(Access::Read);
     Routes::new("sessions", Dialect::Plain)
         .on(
             Op::list("/api/sessions", &SESSIONS, "List one's sessions; administrators see everyone's").secured(),

@@ -7,7 +7,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use web::{App, Dialect, Op, Replies, Routes};
+use web::{Access, App, Dialect, Op, Replies, Routes};
 
 use crate::model::PATCH;
 use crate::store::TASKS;
@@ -28,6 +28,7 @@ static EVENTS: Op = Op::other(
 
 pub fn routes() -> App {
     Routes::new("tasks", Dialect::Plain)
+        .writes(Access::Tasks)
         .on(Op::list("/api/tasks", &TASKS, "List one's tasks; administrators see all"), api::list)
         .on(Op::create("/api/tasks", &TASKS, &domain::task::INFERENCE, "Submit a task"), api::create)
         .on(Op::read("/api/tasks/{id}", &TASKS, "Read a task, or watch it over a WebSocket"), api::read)

@@ -12,7 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use web::{App, Dialect, Op, Replies, Routes};
+use web::{Access, App, Dialect, Op, Replies, Routes};
 
 use crate::model::{COMPLETE, NewParts};
 use crate::store::UPLOADS;
@@ -22,6 +22,7 @@ pub fn routes() -> App {
     let part = "Upload one part: the body itself, of at most 100 MB, with Content-Length";
     let file = "A stored file, whole or a range of it";
     Routes::new("uploads", Dialect::Plain)
+        .writes(Access::Tasks)
         .on(Op::list("/api/uploads", &UPLOADS, "List one's own uploads").secured(), api::list)
         .on(
             Op { idempotent: true, ..Op::other("POST", "/api/uploads", create, Replies::Created(&UPLOADS)).secured() },

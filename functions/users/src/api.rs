@@ -82,7 +82,7 @@ pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {
         stmts.push(sessions::admin(scope));
         stmts.extend((!admin).then(|| store::not_the_last_admin(scope, id)));
     }
-    stmts.extend(users::change(scope, id, &changes, &me.session_id));
+    stmts.extend(users::change(scope, id, &changes, me.credential.session().unwrap_or_default()));
     ctx.change((scope, batch), &USERS, id, stmts).await
 }
 

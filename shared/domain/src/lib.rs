@@ -3,8 +3,10 @@
 //! Everything here can be understood and tested without a database or a server. Layers above translate:
 //! `store` into SQL, `web` into HTTP, `gpu-runner` into pictures.
 
+pub mod api_key;
 pub mod date;
 pub mod error;
+pub mod file;
 pub mod form;
 pub mod id;
 pub mod jwt;

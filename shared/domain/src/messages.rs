@@ -37,12 +37,14 @@ catalogue! {
     INVALID_CREDENTIALS "invalid_credentials" Unauthenticated "The e-mail or the password is wrong." "電子郵件或密碼不正確。" "电子邮件或密码不正确。";
     INVALID_SIGNATURE "invalid_signature" Unauthenticated "The signature does not fit." "簽章不符。" "签名不符。";
     FORBIDDEN "forbidden" Forbidden "You may not do that." "您沒有權限進行此操作。" "您没有权限进行此操作。";
+    MISSING_SCOPE "missing_scope" Forbidden "The API key has not the scope this needs." "此 API 金鑰沒有所需的權限範圍。" "该 API 密钥没有所需的权限范围。";
     SIGNUP_CLOSED "signup_closed" Forbidden "Sign-up is closed." "目前不開放註冊。" "目前不开放注册。";
 
     // Resources.
     EMAIL_TAKEN "email_taken" Conflict "This e-mail is already in use." "此電子郵件已被使用。" "该电子邮件已被使用。";
     WRONG_PASSWORD "wrong_password" Forbidden "The current password is wrong." "目前的密碼不正確。" "当前密码不正确。";
     LAST_ADMIN "last_admin" Conflict "The last administrator cannot be removed." "無法移除最後一位管理員。" "无法移除最后一位管理员。";
+    TOO_MANY_KEYS "too_many_keys" Conflict "There are {0} API keys already; delete one first." "已有 {0} 個 API 金鑰，請先刪除一個。" "已有 {0} 个 API 密钥，请先删除一个。";
     TAG_EXISTS "tag_exists" Conflict "A tag of this name exists." "已有同名的標籤。" "已有同名的标签。";
     TASK_ENDED "task_ended" Conflict "The task has already ended." "任務已結束。" "任务已结束。";
     STALE_LEASE "stale_lease" Conflict "The task is not held under this lease." "此租約已失效。" "该租约已失效。";
@@ -52,6 +54,7 @@ catalogue! {
     NO_PRICE "no_price" Unavailable "No price is set for this kind of task." "此類任務尚未定價。" "该类任务尚未定价。";
     NAME_TAKEN "name_taken" Conflict "This name is already in use." "此名稱已被使用。" "该名称已被使用。";
     INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG)." "檔案不是可讀取的圖片（PNG、JPEG）。" "文件不是可读取的图片（PNG、JPEG）。";
+    IMAGE_UNREACHABLE "image_unreachable" Unprocessable "The picture cannot be loaded from its address, or has more than 20 MB." "無法從網址載入圖片，或圖片超過 20 MB。" "无法从网址加载图片，或图片超过 20 MB。";
     IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";
     UPLOAD_INCOMPLETE "upload_incomplete" Conflict "Parts of this upload are missing or differ." "上傳的分段不完整或不符。" "上传的分段不完整或不符。";
     UPLOAD_COMPLETE "upload_complete" Conflict "This upload is already complete." "此上傳已完成。" "该上传已完成。";

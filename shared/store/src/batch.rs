@@ -4,8 +4,8 @@
 use domain::Error;
 use domain::error::Message;
 use domain::messages::{
-    FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INSUFFICIENT_POINTS, INTERNAL, INVALID_TOKEN, NOT_FOUND, STALE_LEASE,
-    TASK_ENDED, TOO_MANY_REQUESTS, UNAVAILABLE,
+    FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INSUFFICIENT_POINTS, INTERNAL, INVALID_TOKEN, MISSING_SCOPE, NOT_FOUND,
+    STALE_LEASE, TASK_ENDED, TOO_MANY_REQUESTS, UNAVAILABLE,
 };
 use ports::{Rows, Sql, SqlError, Stmt};
 
@@ -86,6 +86,7 @@ pub fn failure(error: SqlError) -> Error {
     match error {
         SqlError::Guard(code) => match code.as_str() {
             "unauthenticated" => INVALID_TOKEN.error(),
+            "missing_scope" => MISSING_SCOPE.error(),
             "forbidden" => FORBIDDEN.error(),
             "not_found" => NOT_FOUND.error(),
             "conflict" => TASK_ENDED.error(),

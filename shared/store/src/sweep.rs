@@ -6,7 +6,7 @@ use ports::Cx;
 
 use crate::batch::Batch;
 use crate::list::Scope;
-use crate::{idempotency, limits, outbox, tasks, watch};
+use crate::{idempotency, ledger, limits, outbox, tasks, watch};
 
 /// Returns whether unfinished work remains, that is, whether to come back soon.
 pub async fn round(cx: &Cx) -> Result<bool, Error> {
@@ -14,6 +14,11 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
     let nonce = cx.token();
     let mut batch = Batch::new();
     batch.extend(tasks::expire(scope, &nonce));
+    batch.push(tasks::time_out(scope, &nonce));
+    for (kind, _) in domain::task::KINDS {
+        batch.extend(tasks::hint_again(scope, kind));
+    }
+    batch.push(ledger::expire(scope));
     batch.extend(tasks::discard(
         scope,
         "SELECT id FROM tasks WHERE nonce = ?3 AND status = 'error'",
@@ -26,7 +31,7 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
     batch.push(scope.stmt("DELETE FROM sessions WHERE expires_at <= ?2", []));
     let outcome = batch.run(&*cx.ports.sql).await?;
     for (room, event) in watch::events(&tasks::FRAMES, outcome.rows(changed)) {
-        log::info!("The lease of {room} ran out: its attempt is over.");
+        log::info!("The lease or the time of {room} ran out: its attempt is over.");
         if let Err(error) = cx.ports.hub.publish(&room, &event).await {
             log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
         }
@@ -35,7 +40,7 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
     while outbox::flush(cx).await? > 0 {}
     let mut batch = Batch::new();
     let open = batch.push(scope.stmt(
-        "SELECT EXISTS (SELECT 1 FROM tasks WHERE status IN ('initial', 'ready', 'waiting', 'running')) \
+        "SELECT EXISTS (SELECT 1 FROM tasks WHERE finished_at IS NULL) \
          OR EXISTS (SELECT 1 FROM outbox) AS open",
         [],
     ));

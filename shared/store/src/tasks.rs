@@ -47,17 +47,27 @@ pub fn runner_guard(scope: Scope, server: i64, epoch: i64) -> Stmt {
     )
 }
 
-/// Takes a task: one that waits, or one whose lease ran out. Returns `attempt` and `params`, or no row.
-pub fn claim(scope: Scope, task: i64, server: i64, lease: &str, lease_ms: i64) -> Stmt {
-    scope.stmt(
-        "UPDATE tasks SET status = 'running', attempt = attempt + 1, lease = ?5, lease_until = ?2 + ?6, \
-         server_id = ?4, last_seq = 0, progress = 0, data = '{}', seq = seq + 1, \
-         started_at = coalesce(started_at, ?2), updated_at = ?2 \
-         WHERE id = ?3 AND type = 'inference' AND cancel_requested = 0 AND attempt < max_attempts \
-         AND ((status = 'waiting' AND not_before <= ?2) OR (status = 'running' AND lease_until <= ?2)) \
-         RETURNING attempt, params",
-        [task.into(), server.into(), lease.into(), lease_ms.into()],
-    )
+/// Takes a task for a runner: the hinted one when its lease ran out and nobody has noticed yet, else the waiting one
+/// whose turn it is. Returns `id`, `attempt` and `params`, or no row.
+pub fn claim(scope: Scope, hinted: i64, server: i64, lease: &str, lease_ms: i64) -> [Stmt; 2] {
+    [
+        scope.stmt(
+            "UPDATE tasks SET status = 'running', attempt = attempt + 1, lease = ?5, lease_until = ?2 + ?6, \
+             server_id = ?4, last_seq = 0, progress = 0, data = '{}', seq = seq + 1, \
+             started_at = coalesce(started_at, ?2), claimed_at = ?2, updated_at = ?2 \
+             WHERE id = coalesce((SELECT id FROM tasks WHERE id = ?3 AND type = (SELECT type FROM servers WHERE id = ?4) \
+             AND status = 'running' AND lease_until <= ?2 AND cancel_requested = 0 AND attempt < max_attempts), \
+             (SELECT id FROM tasks WHERE type = (SELECT type FROM servers WHERE id = ?4) AND status = 'waiting' \
+             AND not_before <= ?2 ORDER BY turn, id LIMIT 1)) RETURNING id, attempt, params",
+            [hinted.into(), server.into(), lease.into(), lease_ms.into()],
+        ),
+        // Whoever submits next comes after whoever was served last.
+        scope.stmt(
+            "UPDATE queue_clocks SET turn = max(turn, t.turn) FROM tasks t \
+             WHERE t.status = 'running' AND t.lease = ?3 AND t.type = queue_clocks.type",
+            [lease.into()],
+        ),
+    ]
 }
 
 /// Fails the batch with `stale` unless the task is held under exactly this lease.
@@ -115,8 +125,8 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
         scope.stmt(
             format!(
                 "INSERT INTO images (name, key, width, height, size, sha256, prompt, negative_prompt, num_inference_steps, \
-                 guidance_scale, scheduler, seed, public, user_id, task_id, task_index, created_at, updated_at) \
-                 SELECT t.name, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, t.public, t.user_id, t.id, o.key, ?2, ?2 \
+                 guidance_scale, scheduler, seed, from_image, strength, public, user_id, task_id, task_index, created_at, updated_at) \
+                 SELECT t.name, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, t.public, t.user_id, t.id, o.key, ?2, ?2 \
                  FROM json_each(?4) o JOIN tasks t ON t.id = ?3",
                 picture("key"),
                 picture("width"),
@@ -129,6 +139,8 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
                 parameter("guidance_scale"),
                 parameter("scheduler"),
                 picture("seed"),
+                parameter("from_images[0]"),
+                parameter("strength"),
             ),
             [task.clone(), list.clone()],
         ),
@@ -211,6 +223,31 @@ pub fn expire(scope: Scope, nonce: &str) -> [Stmt; 2] {
             ],
         ),
         outbox::hints(scope, "t.nonce = ?3", [nonce.into()]),
+    ]
+}
+
+/// Ends all tasks whose deadline has passed. Marks them with `nonce`.
+pub fn time_out(scope: Scope, nonce: &str) -> Stmt {
+    scope.stmt(
+        "UPDATE tasks SET status = 'error', error_code = 'timeout', error_message = 'The task was not done in time.', \
+         lease = NULL, lease_until = NULL, finished_at = ?2, updated_at = ?2, seq = seq + 1, nonce = ?3 \
+         WHERE finished_at IS NULL AND deadline <= ?2",
+        [nonce.into()],
+    )
+}
+
+/// A hint that was lost on its way is sent again after so long, in milliseconds.
+const HINT_AGAIN_MS: i64 = 60_000;
+
+/// Hints again at those in front of a queue that nobody has come for. Any hint makes a runner ask for work, and it is
+/// given what is in front, so a few are enough.
+pub fn hint_again(scope: Scope, kind: &str) -> [Stmt; 2] {
+    let forgotten = "t.id IN (SELECT id FROM (SELECT id, hinted_at, not_before FROM tasks WHERE type = ?3 \
+        AND status = 'waiting' ORDER BY turn, id LIMIT 10) WHERE max(hinted_at, not_before) <= ?2 - ?4)";
+    let args = || [kind.into(), HINT_AGAIN_MS.into()];
+    [
+        outbox::hints(scope, forgotten, args()),
+        scope.stmt(format!("UPDATE tasks AS t SET hinted_at = ?2 WHERE {forgotten}"), args()),
     ]
 }
 

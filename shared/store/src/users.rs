@@ -56,8 +56,9 @@ pub fn password(scope: Scope, user: i64) -> Stmt {
     scope.stmt("SELECT password FROM users WHERE id = ?3", [user.into()])
 }
 
-/// Changes a user. A new password ends every session of theirs but `keep`, and fails with `forbidden` when the
-/// password is no longer the one it replaces.
+/// Changes a user. A new password ends every session of theirs but `keep` (none has an empty id), and fails with
+/// `forbidden` when the password is no longer the one it replaces. API keys stay: programs hold them, and whoever
+/// wants them gone removes them one by one.
 pub fn change(scope: Scope, user: i64, changes: &Changes, keep: &str) -> Vec<Stmt> {
     let mut stmts = Vec::new();
     if let Some((_, was)) = changes.password {

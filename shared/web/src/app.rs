@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::handler::Handler;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
+use domain::api_key::Access;
 use domain::form::Form;
 use domain::messages::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND};
 use http::{Method, Request, Uri};
@@ -32,6 +33,8 @@ pub struct Op {
     pub secured: bool,
     /// Takes `Idempotency-Key`.
     pub idempotent: bool,
+    /// What an API key must allow; None for what its method and function say.
+    pub access: Option<Access>,
 }
 
 /// What an operation answers with when all is well.
@@ -49,7 +52,7 @@ pub enum Replies {
 
 impl Op {
     const fn new(method: &'static str, path: &'static str, summary: &'static str, replies: Replies) -> Op {
-        Op { method, path, summary, body: None, replies, secured: false, idempotent: false }
+        Op { method, path, summary, body: None, replies, secured: false, idempotent: false, access: None }
     }
 
     pub const fn list(path: &'static str, spec: &'static Spec, summary: &'static str) -> Op {
@@ -89,6 +92,12 @@ impl Op {
         self
     }
 
+    /// An API key needs this for it, whatever its method.
+    pub const fn needs(mut self, access: Access) -> Op {
+        self.access = Some(access);
+        self
+    }
+
     pub const fn open(mut self) -> Op {
         self.secured = false;
         self
@@ -100,11 +109,22 @@ pub struct Routes {
     dialect: Dialect,
     router: Router,
     ops: Vec<Op>,
+    writes: Access,
+    exceptions: Vec<Exception>,
 }
+
+/// An operation that says itself what an API key needs: method, path, that.
+type Exception = (&'static str, &'static str, Access);
 
 impl Routes {
     pub fn new(name: &'static str, dialect: Dialect) -> Routes {
-        Routes { name, dialect, router: Router::new(), ops: Vec::new() }
+        Routes { name, dialect, router: Router::new(), ops: Vec::new(), writes: Access::Write, exceptions: Vec::new() }
+    }
+
+    /// What an API key needs for the writes of this function; `Access::Write` unless said. Reads need `Access::Read`.
+    pub fn writes(mut self, access: Access) -> Routes {
+        self.writes = access;
+        self
     }
 
     pub fn on<H: Handler<T, ()>, T: 'static>(mut self, op: Op, handler: H) -> Routes {
@@ -116,6 +136,7 @@ impl Routes {
             _ => MethodFilter::POST,
         };
         self.router = self.router.route(op.path, on(method, handler));
+        self.exceptions.extend(op.access.map(|access| (op.method, op.path, access)));
         if DOCUMENTED {
             self.ops.push(op);
         }
@@ -127,7 +148,14 @@ impl Routes {
             .router
             .fallback(|| async { Failure(ROUTE_NOT_FOUND.error()) })
             .method_not_allowed_fallback(|| async { Failure(METHOD_NOT_ALLOWED.error()) });
-        App { name: self.name, dialect: self.dialect, router, ops: self.ops }
+        App {
+            name: self.name,
+            dialect: self.dialect,
+            router,
+            ops: self.ops,
+            writes: self.writes,
+            exceptions: self.exceptions,
+        }
     }
 }
 
@@ -136,9 +164,21 @@ pub struct App {
     pub ops: Vec<Op>,
     dialect: Dialect,
     router: Router,
+    writes: Access,
+    exceptions: Vec<Exception>,
 }
 
 impl App {
+    /// What an API key must allow for a method at a path, as a request or a template.
+    pub(crate) fn access(&self, method: &str, path: &str) -> Access {
+        let said = self.exceptions.iter().find(|(of, at, _)| *of == method && fits(at, path));
+        match (said, method) {
+            (Some((.., access)), _) => *access,
+            (None, "GET" | "HEAD") => Access::Read,
+            (None, _) => self.writes,
+        }
+    }
+
     /// Answers one request. Never fails: what goes wrong is an error in the function's dialect.
     pub async fn handle(&self, cx: Cx, mut request: Request<Body>) -> Response {
         if let Some(mut response) = cors::preflight(&request) {
@@ -146,7 +186,8 @@ impl App {
             return response;
         }
         trim_slash(&mut request);
-        let ctx = Ctx::new(cx, &request);
+        let access = self.access(request.method().as_str(), request.uri().path());
+        let ctx = Ctx::new(cx, &request, access);
         let (style, head) = (ctx.style, request.method() == Method::HEAD);
         request.extensions_mut().insert(ctx);
         let response = match self.router.clone().oneshot(request).await {
@@ -166,6 +207,18 @@ impl App {
     }
 }
 
+/// Whether a path is of a template: `{…}` stands for any one segment.
+fn fits(template: &str, path: &str) -> bool {
+    let (mut wanted, mut sent) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), sent.next()) {
+            (None, None) => return true,
+            (Some(want), Some(have)) if want == have || want.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
 /// A trailing slash is optional everywhere.
 fn trim_slash(request: &mut Request<Body>) {
     let path = request.uri().path();
@@ -175,7 +228,9 @@ fn trim_slash(request: &mut Request<Body>) {
     let trimmed = path.trim_end_matches('/');
     let rest = request.uri().query().map(|q| format!("?{q}")).unwrap_or_default();
     let short = format!("{}{rest}", if trimmed.is_empty() { "/" } else { trimmed });
-    if let Ok(uri) = short.parse::<Uri>() {
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = short.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
         *request.uri_mut() = uri;
     }
 }

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use domain::api_key::{self, Access};
 use domain::messages::{INTERNAL, INVALID_IDEMPOTENCY_KEY, INVALID_TOKEN, NOT_FOUND, UNAUTHENTICATED};
 use domain::{Error, Id, Lang, Profile};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use ports::Cx;
-use store::{Batch, Scope};
+use store::{Batch, Credential, Scope};
 
 use crate::auth;
 use crate::dialect::Style;
 use crate::reply::Failure;
 
-/// A signed-in user, as far as the signature of their token tells; the session guard in the batch confirms it.
+/// A signed-in user, as far as their token or key itself tells; the guards in the batch confirm it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: Id,
-    pub session_id: String,
+    pub credential: Credential,
 }
 
 pub type Caller = Option<User>;
@@ -28,6 +29,8 @@ pub struct Ctx {
     pub cx: Cx,
     pub style: Style,
     pub parts: Arc<RequestHead>,
+    /// What an API key must allow for this request.
+    access: Access,
 }
 
 /// The head of the request.
@@ -36,11 +39,13 @@ pub struct RequestHead {
     pub path: String,
     /// Without the `?`.
     pub query: String,
+    /// Scheme and host, as the platform saw them; empty where it does not say.
+    pub origin: String,
     pub headers: HeaderMap,
 }
 
 impl Ctx {
-    pub(crate) fn new(cx: Cx, request: &http::Request<axum::body::Body>) -> Ctx {
+    pub(crate) fn new(cx: Cx, request: &http::Request<axum::body::Body>, access: Access) -> Ctx {
         let headers = request.headers().clone();
         let query = request.uri().query().unwrap_or_default().to_string();
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -50,9 +55,16 @@ impl Ctx {
             profile: profile.unwrap_or(cx.config.profile),
             lang: Lang::accept(text(header::ACCEPT_LANGUAGE.as_str())),
         };
-        let parts =
-            RequestHead { method: request.method().clone(), path: request.uri().path().to_string(), query, headers };
-        Ctx { cx, style, parts: Arc::new(parts) }
+        let uri = request.uri();
+        let origin = uri.scheme_str().zip(uri.authority()).map(|(scheme, host)| format!("{scheme}://{host}"));
+        let parts = RequestHead {
+            method: request.method().clone(),
+            path: uri.path().to_string(),
+            query,
+            origin: origin.unwrap_or_default(),
+            headers,
+        };
+        Ctx { cx, style, parts: Arc::new(parts), access }
     }
 
     pub fn profile(&self) -> Profile {
@@ -68,7 +80,7 @@ impl Ctx {
         pairs.find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
     }
 
-    /// The credential in the order of API.md §1: `Authorization: Bearer`, `token`.
+    /// The token in the order of API.md §1: `Authorization: Bearer`, `token`.
     pub fn bearer(&self) -> Option<&str> {
         let bearer = self.header("authorization");
         let token = match bearer.split_once(' ') {
@@ -82,9 +94,14 @@ impl Ctx {
     /// Who is asking; None when no credential was sent. One that is not valid is an error, also where none is needed,
     /// so that a client learns that its session has ended.
     pub fn caller(&self) -> Result<Caller, Error> {
-        let Some(token) = self.bearer() else { return Ok(None) };
+        let key = self.header("x-api-key");
+        let Some(token) = self.bearer().or((!key.is_empty()).then_some(key)) else { return Ok(None) };
+        if token.starts_with(api_key::MARK) {
+            let id = api_key::owner(token).ok_or_else(|| INVALID_TOKEN.error())?;
+            return Ok(Some(User { id, credential: Credential::Key(auth::sha256_hex(token.as_bytes())) }));
+        }
         let session = auth::verify_session(&self.cx.config, token, self.cx.now)?;
-        Ok(Some(User { id: session.user_id, session_id: session.session_id }))
+        Ok(Some(User { id: session.user_id, credential: Credential::Session(session.session_id) }))
     }
 
     pub fn user(&self) -> Result<User, Error> {
@@ -105,7 +122,7 @@ impl Ctx {
         Scope { me, now: self.cx.now, profile: self.style.profile }
     }
 
-    /// Begins a read: a batch that confirms the caller's session, if they sent one.
+    /// Begins a read: a batch that confirms the caller's session or key, if they sent one.
     pub fn reading(&self) -> Result<(Scope, Batch), Error> {
         let caller = self.caller()?;
         Ok(self.batch(&caller))
@@ -121,9 +138,15 @@ impl Ctx {
         let scope = self.scope(caller);
         let mut batch = Batch::new();
         if let Some(user) = caller {
-            batch.push(store::sessions::guard(scope, &user.session_id));
+            batch.extend(user.credential.guards(scope, self.access));
         }
         (scope, batch)
+    }
+
+    /// What links to stored files begin with: `https://host`, or nothing where that is not known.
+    pub fn origin(&self) -> &str {
+        let set = &self.cx.config.public_url;
+        if set.is_empty() { &self.parts.origin } else { set }
     }
 
     /// The caller's address, as the platform reports it.

@@ -20,4 +20,5 @@ pub use axum;
 pub use body::{Json, JsonUpTo, Raw};
 pub use context::{Caller, Ctx, PathId, TokenId, User};
 pub use dialect::Dialect;
+pub use domain::api_key::Access;
 pub use reply::{Failure, Reply, Result};

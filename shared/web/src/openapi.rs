@@ -16,7 +16,7 @@ pub fn fragment(app: &App) -> Value {
         }
         let path = paths.entry(op.path.to_string()).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(op.method.to_lowercase(), operation(app.name, op));
+            path.insert(op.method.to_lowercase(), operation(app, op));
         }
     }
     json!({"paths": paths, "components": {"schemas": schemas}})
@@ -29,7 +29,7 @@ fn specs(op: &Op) -> Option<&'static Spec> {
     }
 }
 
-fn operation(function: &str, op: &Op) -> Value {
+fn operation(app: &App, op: &Op) -> Value {
     let mut parameters: Vec<Value> = op
         .path
         .split('/')
@@ -63,14 +63,14 @@ fn operation(function: &str, op: &Op) -> Value {
         Replies::Bytes(media) => ("200", json!({"description": "The content", "content": {media: {}}})),
     };
     let mut out = json!({
-        "tags": [function], "summary": op.summary, "parameters": parameters,
+        "tags": [app.name], "summary": op.summary, "parameters": parameters,
         "responses": {status: response, "default": {"$ref": "#/components/responses/Error"}},
     });
     if let Some(form) = op.body {
         out["requestBody"] = json!({"required": true, "content": json_of(form.schema())});
     }
     if op.secured {
-        out["security"] = json!([{"bearer": []}, {"token": []}]);
+        out["security"] = json!([{"bearer": []}, {"token": []}, {"api_key": [app.access(op.method, op.path).name()]}]);
     }
     out
 }

@@ -73,7 +73,7 @@ impl Ctx {
         batch.push(used);
         let outcome = batch.run(&*self.cx.ports.sql).await?;
         let holder = outcome.rows(held).first().and_then(tickets::holder);
-        holder.map(|(id, session_id)| User { id, session_id }).ok_or_else(|| UNAUTHENTICATED.error())
+        holder.map(|(id, credential)| User { id, credential }).ok_or_else(|| UNAUTHENTICATED.error())
     }
 
     /// Tells the watchers of a room, after the reply. A frame that is lost here is made good when the room next reads
