@@ -2,6 +2,7 @@
 //! only under the task's current lease. Late, repeated, reordered or forged ones change nothing.
 
 mod api;
+mod inputs;
 mod objects;
 mod signed;
 #[cfg(test)]
@@ -27,6 +28,15 @@ pub fn routes() -> App {
                 Replies::Object(200, "Its key, size and sha256"),
             ),
             objects::put,
+        )
+        .on(
+            Op::other(
+                "GET",
+                "/callbacks/in/{task}/{attempt}/{index}",
+                "A picture to start from",
+                Replies::Bytes("image/png"),
+            ),
+            inputs::get,
         )
         .build()
 }

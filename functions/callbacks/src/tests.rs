@@ -1,5 +1,7 @@
 //! The runner protocol over in-memory SQLite with the real migrations.
 
+mod inputs;
+
 use domain::runner::{Held, Output, RUNNER_HEADER, callback_id, runner_id, secret_purpose};
 use domain::webhook::derive;
 use edge::native::{Kit, Reply};

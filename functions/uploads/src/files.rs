@@ -1,8 +1,9 @@
 //! `/files/{key}`: stored objects as they are. A key holds 128 random bits, so it is its own permission, and what it
 //! names never changes, so it may be kept for ever.
 
+use domain::Error;
+use domain::file::{self, is_key};
 use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE};
-use domain::{Error, id};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use ports::{BlobBody, BlobInfo, Range};
 use web::axum::body::Body;
@@ -13,7 +14,7 @@ use crate::api::unavailable;
 use crate::range::{self, Wanted};
 
 pub async fn serve(ctx: Ctx) -> Result {
-    let key = ctx.parts.path.strip_prefix("/files/").filter(|key| is_key(key)).ok_or_else(|| NOT_FOUND.error())?;
+    let key = ctx.parts.path.strip_prefix(file::PREFIX).filter(|key| is_key(key)).ok_or_else(|| NOT_FOUND.error())?;
     let blobs = &ctx.cx.ports.blobs;
     let (known, wanted) = (ctx.header("if-none-match"), ctx.header("range"));
     let head = ctx.parts.method == Method::HEAD;
@@ -48,23 +49,6 @@ pub async fn serve(ctx: Ctx) -> Result {
     let mut response = respond(StatusCode::PARTIAL_CONTENT, &blob.info, Some(last - first + 1), body);
     set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{}", blob.info.size));
     Ok(raw(response))
-}
-
-/// `up/{32 hex}.{extension}` and `out/{task}/{attempt}/{32 hex}.{extension}`: nothing else is ever stored for people.
-fn is_key(key: &str) -> bool {
-    let name = |name: &str| {
-        let plain =
-            |e: &str| (1..=11).contains(&e.len()) && e.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        name.split_once('.').is_some_and(|(token, extension)| id::is_token(token) && plain(extension))
-    };
-    let mut parts = key.split('/');
-    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("up"), Some(file), None, ..) => name(file),
-        (Some("out"), Some(task), Some(attempt), Some(file), None) => {
-            id::parse(task).is_some() && id::parse(attempt).is_some() && name(file)
-        }
-        _ => false,
-    }
 }
 
 /// `If-None-Match`: one of the tags is this one, compared weakly.
@@ -108,31 +92,6 @@ fn failed(error: ports::BlobError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_our_own_keys_are_looked_up() {
-        let token = "0f".repeat(16);
-        for good in [format!("up/{token}.png"), format!("up/{token}.safetensors"), format!("out/7/2/{token}.png")] {
-            assert!(is_key(&good), "{good}");
-        }
-        for bad in [
-            String::new(),
-            "up/".into(),
-            format!("up/{token}"),
-            format!("up/{token}."),
-            format!("up/{token}.PNG"),
-            format!("up/{token}.png/"),
-            format!("up//{token}.png"),
-            format!("up/../up/{token}.png"),
-            format!("up/%2e%2e/{token}.png"),
-            format!("out/7/{token}.png"),
-            format!("out/7/0/{token}.png"),
-            format!("out/7/2/x/{token}.png"),
-            format!("secret/{token}.png"),
-        ] {
-            assert!(!is_key(&bad), "{bad}");
-        }
-    }
 
     #[test]
     fn tags_are_compared_weakly() {

@@ -1,0 +1,99 @@
+//! `GET /callbacks/in/{task}/{attempt}/{index}`: a picture to start from, as the runner that holds the task gets it. The
+//! runner never calls an address of a user's choosing; the edge does, under the rules of `domain::outbound`.
+
+use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
+use domain::messages::{IMAGE_UNREACHABLE, INVALID_IMAGE, NOT_FOUND, STALE_LEASE, UNAVAILABLE};
+use domain::outbound::{MAX_REDIRECTS, check, follow};
+use domain::runner::{LEASE_HEADER, input_path};
+use domain::{Error, file, id};
+use ports::{Cx, Outgoing, conformance};
+use store::tasks;
+use web::axum::body::{Body, Bytes};
+use web::axum::response::Response;
+use web::{Ctx, Reply, Result, axum};
+
+use crate::signed::Runner;
+
+/// Bytes of a picture.
+const LIMIT: usize = 20 << 20;
+
+/// For each hop, in milliseconds: all of them together take no longer than a lease.
+const TIMEOUT_MS: u32 = 8_000;
+
+type Path = std::result::Result<RawPathParams, RawPathParamsRejection>;
+
+pub async fn get(ctx: Ctx, path: Path) -> Result {
+    let path = path.map_err(|_| NOT_FOUND.error())?;
+    let part = |name: &str| path.iter().find(|(n, _)| *n == name).map(|(_, v)| v).unwrap_or_default();
+    let ids = id::parse(part("task")).zip(id::parse(part("attempt")));
+    let (task, attempt) = ids.ok_or_else(|| NOT_FOUND.error())?;
+    let index: u8 = part("index").parse().map_err(|_| NOT_FOUND.error())?;
+    let expected = format!("get_{}", input_path(task, attempt, index.into()));
+    let runner = Runner::verify(&ctx, b"", |id| id == expected)?;
+    let (scope, mut batch) = runner.batch(&ctx);
+    batch.meaning("stale", &STALE_LEASE);
+    batch.push(tasks::lease_guard(scope, runner.server_id, task, attempt, ctx.header(LEASE_HEADER)));
+    let found = batch.push(scope.stmt(
+        "SELECT origin, json_extract(params, '$.from_images[' || CAST(?4 AS INTEGER) || ']') AS url FROM tasks WHERE id = ?3",
+        [task.into(), i64::from(index).into()],
+    ));
+    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+    let row = outcome.rows(found).first();
+    let url = row.and_then(|row| row.text("url")).ok_or_else(|| NOT_FOUND.error())?;
+    let origins = [ctx.cx.config.public_url.as_str(), row.and_then(|row| row.text("origin")).unwrap_or_default()];
+    let picture = match file::key(url, &origins) {
+        Some(key) => stored(&ctx.cx, key).await?,
+        None => fetched(&ctx.cx, url).await?,
+    };
+    let kind = kind(&picture).ok_or_else(|| INVALID_IMAGE.error())?;
+    let mut response = Response::new(Body::from(picture));
+    response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static(kind));
+    Ok(Reply::Raw(Box::new(response)))
+}
+
+fn unreachable(why: impl ToString) -> Error {
+    IMAGE_UNREACHABLE.error().cause(why.to_string())
+}
+
+/// One of our own files.
+async fn stored(cx: &Cx, key: &str) -> std::result::Result<Bytes, Error> {
+    let unavailable = |why: String| UNAVAILABLE.error().cause(why);
+    let blob = cx.ports.blobs.get(key, None).await.map_err(|e| unavailable(format!("{e:?}")))?;
+    let blob = blob.ok_or_else(|| unreachable("the file is gone"))?;
+    if blob.info.size > LIMIT as u64 {
+        return Err(unreachable("the file is too large"));
+    }
+    conformance::read(blob.body).await.map_err(unavailable)
+}
+
+/// A picture from outside; every hop is judged before it is taken.
+async fn fetched(cx: &Cx, url: &str) -> std::result::Result<Bytes, Error> {
+    let mut url = url.to_string();
+    for _ in 0..=MAX_REDIRECTS {
+        check(&url, &cx.config.fetch_allow).map_err(|refusal| unreachable(refusal.text()))?;
+        let headers = vec![("accept", "image/png, image/jpeg".to_string()), ("user-agent", "easel".to_string())];
+        let body = Bytes::new();
+        let request =
+            Outgoing { method: "GET", url: url.clone(), headers, body, timeout_ms: TIMEOUT_MS, max_bytes: LIMIT };
+        let answer = cx.ports.fetch.send(request).await.map_err(unreachable)?;
+        match answer.status {
+            200 if answer.whole => return Ok(answer.body),
+            200 => return Err(unreachable("the picture is too large")),
+            301 | 302 | 303 | 307 | 308 => {
+                url = follow(&url, answer.header("location")).ok_or_else(|| unreachable("a redirect to nowhere"))?;
+            }
+            status => return Err(unreachable(format!("the answer was {status}"))),
+        }
+    }
+    Err(unreachable("too many redirects"))
+}
+
+/// The media type, by how the file begins; None for anything runners do not read.
+fn kind(file: &[u8]) -> Option<&'static str> {
+    match file {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        _ => None,
+    }
+}
