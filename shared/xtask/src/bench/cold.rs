@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::samples::median;
 use crate::edge::{Edge, Options};
 use crate::process::Stop;
 use crate::test::Scratch;
@@ -50,13 +51,11 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     }
     println!("{:<16}{:>10}{:>10}  ms, median of {}", "route", "first", "next", args.rounds);
     for (route, (first, next)) in times {
-        println!("{route:<16}{:>10.1}{:>10.1}", median(first), median(next));
+        println!("{route:<16}{:>10.1}{:>10.1}", milliseconds(first), milliseconds(next));
     }
     Ok(())
 }
 
-/// In milliseconds.
-fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+fn milliseconds(times: Vec<Duration>) -> f64 {
+    median(times).as_secs_f64() * 1e3
 }

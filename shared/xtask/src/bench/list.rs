@@ -2,20 +2,18 @@
 //! else the machine does meets both.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::cpu;
-use crate::bindings::{DATABASE, Worker};
+use super::samples::median;
+use super::{cpu, hono};
 use crate::build;
 use crate::edge::{Direct, Edge, Options};
 use crate::process::Stop;
-use crate::setup::{self, Tools, quiet};
+use crate::setup;
 use crate::test::Scratch;
 use crate::workspace::Workspace;
 
@@ -42,7 +40,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let state = Scratch::new()?;
     let options = Options { port: 0, state: state.0.join("edge"), release: true, vars: BTreeMap::new() };
     let ours = Direct::of(workspace.function("tags")?.worker())?;
-    let theirs = Direct::beside(hono(), bundle(workspace, &tools)?)?;
+    let theirs = hono::beside(workspace, &tools, "list")?;
     let urls = [ours.url(), theirs.url()];
     let edge = Edge::start_with(workspace, &tools, &options, vec![ours, theirs], &Stop::on_signals()?)?;
     let workerd = cpu::child(edge.launcher(), "workerd")?;
@@ -72,30 +70,6 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The other side's Worker: the same database, nothing else.
-fn hono() -> Worker {
-    Worker {
-        name: "bench-hono".into(),
-        entry: false,
-        vars: BTreeMap::new(),
-        services: BTreeMap::new(),
-        d1: BTreeMap::from([("DB".into(), DATABASE.into())]),
-        kv: BTreeMap::new(),
-        r2: BTreeMap::new(),
-        durable: BTreeMap::new(),
-        crons: Vec::new(),
-    }
-}
-
-fn bundle(workspace: &Workspace, tools: &Tools) -> Result<PathBuf> {
-    let dir = workspace.target.join("bench/list");
-    fs::create_dir_all(&dir)?;
-    let mut esbuild = tools.esbuild();
-    esbuild.arg(workspace.path("shared/xtask/bench/list.mjs")).args(["--bundle", "--format=esm", "--minify"]);
-    quiet(esbuild.arg(format!("--outfile={}", dir.join("index.js").display())))?;
-    Ok(dir)
-}
-
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build().into()
 }
@@ -117,11 +91,6 @@ fn load(url: &str, requests: usize) -> Result<()> {
         let threads: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().ok().context("a client panicked")?)
     })
-}
-
-fn median(mut samples: Vec<Duration>) -> Duration {
-    samples.sort();
-    samples.get(samples.len() / 2).copied().unwrap_or_default()
 }
 
 fn micros(time: Duration) -> f64 {

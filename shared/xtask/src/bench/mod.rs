@@ -3,7 +3,10 @@
 mod cold;
 mod cpu;
 mod fanout;
+mod hono;
 mod list;
+mod queue;
+mod samples;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -16,6 +19,8 @@ pub enum Bench {
     List(list::Args),
     /// 1,000 sockets on one task: events lost, and the time from a runner's callback to the frame
     Fanout(fanout::Args),
+    /// Messages pulled and acknowledged in a second, also with 50,000 behind them
+    Queue(queue::Args),
     /// The first reply of each function after a start, and the one after it
     Cold(cold::Args),
 }
@@ -24,6 +29,7 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::List(args) => list::run(workspace, args),
         Bench::Fanout(args) => fanout::run(workspace, args),
+        Bench::Queue(args) => queue::run(workspace, args),
         Bench::Cold(args) => cold::run(workspace, args),
     }
 }
