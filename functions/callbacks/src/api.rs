@@ -1,6 +1,6 @@
 //! Claims, progress, results and failures.
 
-use domain::messages::{INVALID_PARAMETER, NOT_FOUND, OBJECT_MISSING, STALE_LEASE, WRONG_OUTPUTS};
+use domain::messages::{INVALID_PARAMETER, OBJECT_MISSING, STALE_LEASE, WRONG_OUTPUTS};
 use domain::runner::{
     Claim, ClaimRequest, DrawParams, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id,
     is_output_key,
@@ -17,19 +17,19 @@ type Body = Raw<65_536>;
 
 pub async fn claim(ctx: Ctx, body: Body) -> Result {
     let request: ClaimRequest = parse(&body.bytes)?;
-    let task = request.task_id;
-    let runner = Runner::verify(&ctx, &body.bytes, |id| id.starts_with(&format!("claim_{task}_")))?;
+    let hinted = request.task_id;
+    let runner = Runner::verify(&ctx, &body.bytes, |id| id.starts_with(&format!("claim_{hinted}_")))?;
     let (scope, mut batch) = runner.batch(&ctx);
     let (lease, lease_ms) = (ctx.cx.token(), ctx.cx.config.lease_ms);
-    let exists = batch.push(scope.stmt("SELECT 1 AS one FROM tasks WHERE id = ?3", [task.into()]));
-    let claimed = batch.push(tasks::claim(scope, task, runner.server_id, &lease, lease_ms));
-    let event = batch.push(watch::change(&tasks::FRAMES, scope, task));
+    let [take, clock] = tasks::claim(scope, hinted, runner.server_id, &lease, lease_ms);
+    let claimed = batch.push(take);
+    batch.push(clock);
+    let under = "t.status = 'running' AND t.lease = ?3";
+    let event = batch.push(watch::change_where(&tasks::FRAMES, scope, under, [lease.as_str().into()]));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    if outcome.rows(exists).is_empty() {
-        return Err(NOT_FOUND.error().into());
-    }
-    // Someone else holds it, or it has ended: the message was late.
+    // None waits: what the message hinted at was taken, or has ended.
     let row = outcome.rows(claimed).first().ok_or_else(|| STALE_LEASE.error())?;
+    let task = row.int("id").unwrap_or(hinted);
     let params: DrawParams = parse(row.text("params").unwrap_or_default().as_bytes())?;
     let claim = Claim { task_id: task, attempt: row.int("attempt").unwrap_or(1), lease, lease_ms, params };
     tell(&ctx, task, &outcome, event);

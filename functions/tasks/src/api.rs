@@ -1,7 +1,7 @@
 //! The handlers. Each is one database batch; delivery of hints goes on after the reply.
 
-use ::store::{list, outbox, tasks, watch};
-use domain::messages::TASK_ENDED;
+use ::store::{list, outbox, queueing, tasks, watch};
+use domain::messages::{NO_PRICE, TASK_ENDED};
 use web::{Ctx, Json, PathId, Reply, Result};
 
 use crate::model::{self, NewTask};
@@ -20,11 +20,14 @@ pub async fn events(ctx: Ctx, PathId(id): PathId) -> Result {
 }
 
 pub async fn create(ctx: Ctx, body: Json) -> Result {
-    let (scope, batch) = ctx.writing()?;
-    let task = NewTask::read(&body.value, || ctx.cx.token())?;
+    let (scope, mut batch) = ctx.writing()?;
+    let task = NewTask::read(&body.value, |url, field| ctx.picture(url, field), || ctx.cx.token())?;
     let nonce = ctx.cx.token();
+    let queued = task.queued(&ctx, &nonce);
+    batch.meaning("gone", &NO_PRICE);
+    batch.push(queueing::priced(scope, &queued));
     let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
-    let insert = store::insert(scope, &task, &nonce);
+    let insert = queueing::insert(scope, &queued);
     let reply = ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await?;
     ctx.deliver();
     Ok(reply)

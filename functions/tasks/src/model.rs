@@ -2,11 +2,13 @@
 
 use domain::error::Arg;
 use domain::form::{Field, Form, Rule, Values};
-use domain::messages::{INVALID_PARAMETER, UNSUPPORTED_PARAMETER};
-use domain::runner::DrawParams;
-use domain::task::{INFERENCE, MAX_SEED};
+use domain::messages::{INVALID_PARAMETER, MISSING_PARAMETER, UNSUPPORTED_PARAMETER};
+use domain::runner::{DrawParams, STRENGTH};
+use domain::task::{INFERENCE, MAX_SEED, work};
 use domain::{Error, search};
 use serde_json::{Value, json};
+use store::queueing;
+use web::Ctx;
 
 pub static PATCH: Form = Form(&[
     Field::optional("name", Rule::Text { min: 0, max: 200 }, ("Name", "名稱")),
@@ -14,7 +16,7 @@ pub static PATCH: Form = Form(&[
 ]);
 
 /// Part of the contract, and not served by the runners yet: said so instead of passed over.
-const NOT_YET: [&str; 6] = ["from_image", "strength", "mask", "model_id", "loras", "webhook"];
+const NOT_YET: [&str; 4] = ["mask", "model_id", "loras", "webhook"];
 
 pub struct NewTask {
     pub name: String,
@@ -23,12 +25,24 @@ pub struct NewTask {
     pub params: String,
     /// The prompt as search pairs.
     pub pairs: String,
+    pub pictures: u32,
+    pub work: f64,
+    /// It is drawn over a picture.
+    pub from_image: bool,
 }
 
 impl NewTask {
-    /// `random` gives 32 hex digits, for the seed nobody chose: it is fixed here, so that every attempt draws the same.
-    pub fn read(body: &Value, random: impl Fn() -> String) -> Result<NewTask, Error> {
+    /// `admit` judges addresses of pictures. `random` gives 32 hex digits, for the seed nobody chose: it is fixed here,
+    /// so that every attempt draws the same.
+    pub fn read(
+        body: &Value,
+        admit: impl Fn(&str, &'static str) -> Result<(), Error>,
+        random: impl Fn() -> String,
+    ) -> Result<NewTask, Error> {
         let values = INFERENCE.create(body)?;
+        if let Some(url) = values.text("from_image") {
+            admit(&url, "from_image")?;
+        }
         if values.text("type").as_deref() == Some("training") {
             return Err(UNSUPPORTED_PARAMETER.on("type").arg("training"));
         }
@@ -43,6 +57,8 @@ impl NewTask {
         }
         let params = draw_params(&values, scheduler, random)?;
         let prompt = params.prompt.clone();
+        let (pictures, from_image) = (params.n, !params.from_images.is_empty());
+        let work = work(params.width, params.height, params.num_inference_steps, params.n);
         let name = values.text("name").filter(|n| !n.is_empty()).unwrap_or_else(|| prompt.chars().take(80).collect());
         let mut params = json!(params);
         params["tags"] = json!(tags(&values)?);
@@ -51,7 +67,28 @@ impl NewTask {
             public: values.bool("public").unwrap_or(true),
             params: params.to_string(),
             pairs: search::index(&prompt),
+            pictures,
+            work,
+            from_image,
         })
+    }
+
+    /// As it is put into line.
+    pub fn queued<'a>(&'a self, ctx: &'a Ctx, nonce: &'a str) -> queueing::NewTask<'a> {
+        queueing::NewTask {
+            name: &self.name,
+            public: self.public,
+            params: &self.params,
+            pairs: &self.pairs,
+            nonce,
+            task_no: None,
+            model_name: None,
+            task_type: if self.from_image { "image_to_image" } else { "text_to_image" },
+            pictures: self.pictures,
+            work: self.work,
+            origin: ctx.origin(),
+            deadline_ms: ctx.cx.config.task_deadline_ms,
+        }
     }
 }
 
@@ -71,6 +108,10 @@ fn draw_params(values: &Values, scheduler: String, random: impl Fn() -> String) 
         Some(seed) => seed,
         None => i64::from_str_radix(&random()[..8], 16).unwrap_or_default() % (last + 1),
     };
+    let from_image = values.text("from_image");
+    if from_image.is_none() && values.get("strength").is_some_and(|v| !v.is_null()) {
+        return Err(MISSING_PARAMETER.on("from_image").arg("from_image"));
+    }
     Ok(DrawParams {
         prompt: values.text("prompt").unwrap_or_default(),
         negative_prompt: values.text("negative_prompt").unwrap_or_default(),
@@ -81,8 +122,8 @@ fn draw_params(values: &Values, scheduler: String, random: impl Fn() -> String) 
         scheduler,
         seed: u32::try_from(seed).unwrap_or_default(),
         n,
-        from_images: Vec::new(),
-        strength: None,
+        strength: from_image.is_some().then(|| values.number("strength").unwrap_or(STRENGTH)),
+        from_images: from_image.into_iter().collect(),
     })
 }
 

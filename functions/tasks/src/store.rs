@@ -1,13 +1,11 @@
 //! The SQL of tasks as their owners see them.
 
 use domain::form::Values;
-use domain::task::MAX_ATTEMPTS;
 use ports::Stmt;
+use store::queueing::{ETA, POSITION};
 use store::spec::OWN;
 use store::tasks::ERROR;
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
-
-use crate::model::NewTask;
 
 pub static TASKS: Spec = Spec {
     name: "tasks",
@@ -21,6 +19,9 @@ pub static TASKS: Spec = Spec {
         Column::new("progress", "t.progress", Kind::Int),
         Column::new("data", "t.data", Kind::Json),
         Column::new("error", ERROR, Kind::Json),
+        Column::new("position", POSITION, Kind::Int),
+        Column::new("eta_seconds", ETA, Kind::Real),
+        Column::new("cost", "t.cost", Kind::Int),
         Column::new("params", "t.params", Kind::Json),
         Column::new("images", IMAGES, Kind::Json),
         Column::new("public", "t.public", Kind::Bool),
@@ -63,21 +64,6 @@ const TAGGED: &str = "EXISTS (SELECT 1 FROM json_each(t.params, '$.tags') g WHER
 /// What there is of the result now: pictures deleted since are gone.
 const IMAGES: &str = "(SELECT json_group_array(json_object('id', i.id, 'url', '/files/' || i.key, 'width', i.width, \
     'height', i.height, 'seed', i.seed)) FROM (SELECT * FROM images WHERE task_id = t.id ORDER BY task_index) i)";
-
-pub fn insert(scope: Scope, task: &NewTask, nonce: &str) -> Stmt {
-    scope.stmt(
-        "INSERT INTO tasks (name, type, status, params, public, pairs, nonce, max_attempts, user_id, not_before, created_at, updated_at) \
-         VALUES (?3, 'inference', 'waiting', ?4, ?5, ?6, ?7, ?8, ?1, ?2, ?2, ?2)",
-        [
-            task.name.as_str().into(),
-            task.params.as_str().into(),
-            task.public.into(),
-            task.pairs.as_str().into(),
-            nonce.into(),
-            MAX_ATTEMPTS.into(),
-        ],
-    )
-}
 
 pub fn update(scope: Scope, id: i64, patch: &Values) -> Stmt {
     scope.stmt(

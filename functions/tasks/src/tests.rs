@@ -106,8 +106,6 @@ async fn what_is_not_served_yet_is_said() {
     for (field, value) in [
         ("type", json!("訓練")),
         ("scheduler", json!("K_EULER")),
-        ("from_image", json!("https://example.com/a.png")),
-        ("strength", json!(0.5)),
         ("mask", json!("https://example.com/a.png")),
         ("model_id", json!(1)),
         ("loras", json!([{"model_id": 1}])),

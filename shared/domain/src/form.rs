@@ -57,6 +57,8 @@ pub enum Rule {
     OneOf(&'static [(&'static str, &'static [&'static str])]),
     /// An absolute http or https URL.
     Url,
+    /// The same, or the address of a stored file without an origin: `/files/…`.
+    FileUrl,
     /// An RFC 3339 point in time.
     Time,
     List {
@@ -230,6 +232,10 @@ impl Rule {
                 let plain = text.len() <= 2048 && !text.chars().any(|c| c.is_whitespace() || c.is_control());
                 (plain && !rest.is_empty() && !rest.starts_with(['/', '?', '#'])).then(|| json!(text))
             }
+            Rule::FileUrl => match value.as_str()?.trim() {
+                path if crate::file::key(path, &[]).is_some() => Some(json!(path)),
+                _ => Rule::Url.read(value),
+            },
             Rule::Time => crate::Millis::parse_rfc3339(value.as_str()?).map(|t| json!(t.0)),
             Rule::List { of, max } => {
                 let items = value.as_array().filter(|items| items.len() <= *max)?;
@@ -286,6 +292,11 @@ impl Rule {
             Rule::Url => {
                 phrase("an http or https URL".into(), " http 或 https 網址".into(), " http 或 https 网址".into())
             }
+            Rule::FileUrl => phrase(
+                "an http or https URL, or /files/…".into(),
+                " http 或 https 網址，或 /files/…".into(),
+                " http 或 https 网址，或 /files/…".into(),
+            ),
             Rule::Time => phrase("an RFC 3339 time".into(), " RFC 3339 時間".into(), " RFC 3339 时间".into()),
             Rule::List { of, max } => match of.phrase() {
                 Arg::Phrase { en, hant, hans } => phrase(
@@ -325,6 +336,7 @@ impl Rule {
                 json!({"type": "string", "enum": all})
             }
             Rule::Url => json!({"type": "string", "format": "uri", "maxLength": 2048}),
+            Rule::FileUrl => json!({"type": "string", "format": "uri-reference", "maxLength": 2048}),
             Rule::Time => json!({"type": "string", "format": "date-time"}),
             Rule::List { of, max } => json!({"type": "array", "items": of.schema(), "maxItems": max}),
             Rule::Object(form) => form.schema(),

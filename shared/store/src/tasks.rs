@@ -63,7 +63,7 @@ pub fn claim(scope: Scope, hinted: i64, server: i64, lease: &str, lease_ms: i64)
         ),
         // Whoever submits next comes after whoever was served last.
         scope.stmt(
-            "UPDATE queue_clocks SET turn = max(turn, t.turn) FROM tasks t \
+            "UPDATE queue_clocks SET turn = max(queue_clocks.turn, t.turn) FROM tasks t \
              WHERE t.status = 'running' AND t.lease = ?3 AND t.type = queue_clocks.type",
             [lease.into()],
         ),
@@ -207,7 +207,7 @@ const RELEASE: &str = "\
     error_code = iif(cancel_requested = 1, 'canceled', iif(?4 AND attempt < max_attempts, NULL, ?5)), \
     error_message = iif(cancel_requested = 1, 'The task was canceled.', iif(?4 AND attempt < max_attempts, NULL, ?6)), \
     lease = NULL, lease_until = NULL, \
-    progress = 0, data = '{}', seq = seq + 1, updated_at = ?2";
+    progress = 0, data = '{}', seq = seq + 1, hinted_at = ?2, updated_at = ?2";
 
 /// Ends all leases that ran out: their tasks wait again, without the pause after a failure as the lease was one, or
 /// have been tried too often. Marks them with `nonce`.

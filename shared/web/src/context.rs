@@ -149,6 +149,12 @@ impl Ctx {
         if set.is_empty() { &self.parts.origin } else { set }
     }
 
+    /// A picture a task may start from: one of our files, or anywhere on the public internet.
+    pub fn picture(&self, url: &str, field: &'static str) -> Result<(), Error> {
+        let own = domain::file::key(url, &[self.origin(), &self.parts.origin]).is_some();
+        if own { Ok(()) } else { domain::outbound::admit(url, &self.cx.config.fetch_allow, field) }
+    }
+
     /// The caller's address, as the platform reports it.
     pub fn ip(&self) -> String {
         let ip = self.header("cf-connecting-ip");

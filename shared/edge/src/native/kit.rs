@@ -175,9 +175,37 @@ impl Kit {
             [session_id.as_str().into(), id.into(), now.0.into(), expires.0.into()],
         )
         .await;
+        self.grant(id, 100_000).await;
         let session = web::Session { user_id: id, session_id: session_id.clone() };
         let token = web::mint_session(&self.config, &session, now, expires).unwrap_or_else(|e| panic!("{e}"));
         Account { id, session_id, token }
+    }
+
+    /// Gives a user points, which everybody made here has plenty of to begin with.
+    pub async fn grant(&self, user: Id, points: i64) {
+        self.sql(
+            "INSERT INTO grants (user_id, kind, amount, remaining, created_at) VALUES (?1, 'grant', ?2, ?2, ?3)",
+            [user.into(), points.into(), self.now().0.into()],
+        )
+        .await;
+    }
+
+    /// A new API key of an account, straight in the database: the account as whoever holds the key is it.
+    pub async fn key(&self, account: &Account, scopes: &[&str]) -> Account {
+        let key = self.config.jwt_keys.first().map_or("", |(_, key)| key);
+        let token = domain::api_key::text(key.as_bytes(), account.id, &self.cx().token());
+        self.sql(
+            "INSERT INTO keys (hash, prefix, name, scopes, user_id, created_at, updated_at) VALUES (?1, ?2, 'test', ?3, ?4, ?5, ?5)",
+            [
+                web::sha256_hex(token.as_bytes()).into(),
+                domain::api_key::prefix(&token).into(),
+                Json::from(scopes).to_string().into(),
+                account.id.into(),
+                self.now().0.into(),
+            ],
+        )
+        .await;
+        Account { id: account.id, session_id: String::new(), token }
     }
 
     /// Runs one statement, uncounted.
