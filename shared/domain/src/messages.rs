@@ -44,7 +44,7 @@ catalogue! {
     EMAIL_TAKEN "email_taken" Conflict "This e-mail is already in use." "此電子郵件已被使用。" "该电子邮件已被使用。";
     WRONG_PASSWORD "wrong_password" Forbidden "The current password is wrong." "目前的密碼不正確。" "当前密码不正确。";
     LAST_ADMIN "last_admin" Conflict "The last administrator cannot be removed." "無法移除最後一位管理員。" "无法移除最后一位管理员。";
-    TOO_MANY_KEYS "too_many_keys" Conflict "There are {0} API keys already; delete one first." "已有 {0} 個 API 金鑰，請先刪除一個。" "已有 {0} 个 API 密钥，请先删除一个。";
+    TOO_MANY_KEYS "too_many_keys" Conflict "There are as many API keys as there can be; delete one first." "API 金鑰數量已達上限，請先刪除一個。" "API 密钥数量已达上限，请先删除一个。";
     TAG_EXISTS "tag_exists" Conflict "A tag of this name exists." "已有同名的標籤。" "已有同名的标签。";
     TASK_ENDED "task_ended" Conflict "The task has already ended." "任務已結束。" "任务已结束。";
     STALE_LEASE "stale_lease" Conflict "The task is not held under this lease." "此租約已失效。" "该租约已失效。";
