@@ -1,5 +1,7 @@
 //! The routes over in-memory SQLite with the real migrations. What runners do is tested in `callbacks`.
 
+mod line;
+
 use edge::native::{Account, Kit};
 use serde_json::{Value, json};
 
