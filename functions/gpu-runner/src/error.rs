@@ -21,6 +21,10 @@ pub enum Code {
     TokenizerInvalid,
     /// The request holds a value out of range, or one this model can't serve.
     RequestInvalid,
+    /// A file that was given as a picture is none that can be read, or is larger than any need.
+    InvalidImage,
+    /// Pictures to start from were given, and the model has no encoder for them.
+    EncoderMissing,
     /// The caller asked to stop.
     Canceled,
     /// The device ran out of memory.
@@ -40,6 +44,8 @@ impl Code {
             Code::WeightsShape => "weights_shape",
             Code::TokenizerInvalid => "tokenizer_invalid",
             Code::RequestInvalid => "request_invalid",
+            Code::InvalidImage => "invalid_image",
+            Code::EncoderMissing => "encoder_missing",
             Code::Canceled => "canceled",
             Code::OutOfMemory => "out_of_memory",
             Code::Internal => "internal",

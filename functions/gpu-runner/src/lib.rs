@@ -9,6 +9,7 @@ mod error;
 pub mod models;
 pub mod nn;
 pub mod noise;
+pub mod picture;
 pub mod pipeline;
 pub mod png;
 pub mod schedulers;

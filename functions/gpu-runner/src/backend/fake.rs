@@ -18,7 +18,7 @@ impl Backend for FakeBackend {
         job.check()?;
         self.jobs.push(job.clone());
         let failure = self.failures.pop_front();
-        let (pictures, steps) = (job.params.n as usize, job.params.num_inference_steps as usize);
+        let (pictures, steps) = (job.params.n as usize, job.steps());
         let mut drawn = Vec::with_capacity(pictures);
         for picture in 0..pictures {
             let seed = u64::from(job.params.seed) + picture as u64;

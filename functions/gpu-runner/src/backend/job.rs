@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use domain::runner::DrawParams;
+use domain::runner::{DrawParams, STRENGTH};
 use domain::{Lang, task};
 use serde_json::json;
 
@@ -14,6 +14,8 @@ pub struct DrawJob {
     /// A directory in the diffusers layout.
     pub model: PathBuf,
     pub params: DrawParams,
+    /// What `params.from_images` names, in its order, each of the size that is drawn.
+    pub from: Vec<Rgb>,
     /// A preview after every so many steps; 0 for none.
     pub preview_every: usize,
     /// Unit-variance noise in place of what the seeds give: (n, channels, h / factor, w / factor).
@@ -24,20 +26,39 @@ pub struct DrawJob {
 
 impl DrawJob {
     pub fn new(model: PathBuf, params: DrawParams) -> Self {
-        Self { model, params, preview_every: 0, init_latents: None, keep_latents: false }
+        Self { model, params, from: Vec::new(), preview_every: 0, init_latents: None, keep_latents: false }
     }
 
     /// The ranges of the API, which hold here too: a runner does not rely on who asks.
     pub fn check(&self) -> Result<Sampler, DrawError> {
-        let refuse = |message: String| Err(DrawError::new(Code::RequestInvalid, message));
-        if !self.params.guidance_scale.is_finite() {
-            return refuse("guidance_scale is not a number".into());
+        let sampler = check(&self.params)?;
+        let (width, height) = (self.params.width, self.params.height);
+        let fits = |rgb: &Rgb| {
+            (rgb.width, rgb.height) == (width, height) && rgb.bytes.len() == 3 * width as usize * height as usize
+        };
+        if self.from.len() == self.params.from_images.len() && self.from.iter().all(fits) {
+            Ok(sampler)
+        } else {
+            let (given, named) = (self.from.len(), self.params.from_images.len());
+            let message = format!("{given} pictures for {named} in from_images, wanted at {width}x{height}");
+            Err(DrawError::new(Code::RequestInvalid, message))
         }
-        let body = serde_json::to_value(&self.params).map_err(|e| DrawError::new(Code::Internal, e.to_string()))?;
-        if let Err(e) = task::INFERENCE.create(&body) {
-            return refuse(e.text(Lang::En));
+    }
+
+    /// How much of the start picture is drawn anew; none without one.
+    pub fn strength(&self) -> Option<f64> {
+        (!self.params.from_images.is_empty()).then(|| self.params.strength.unwrap_or(STRENGTH))
+    }
+
+    /// Steps of one picture: all, or of the last ones the share that `strength` says, rounded down as the reference
+    /// does, but not to none: at 0 alone nothing is drawn.
+    pub fn steps(&self) -> usize {
+        let all = self.params.num_inference_steps as usize;
+        match self.strength() {
+            Some(strength) if strength > 0.0 => ((all as f64 * strength) as usize).clamp(all.min(1), all),
+            Some(_) => 0,
+            None => all,
         }
-        Sampler::parse(&self.params.scheduler)
     }
 
     /// How a picture was made, as image viewers and other tools read it from the PNG text `parameters`.
@@ -48,8 +69,12 @@ impl DrawJob {
             text => format!("\nNegative prompt: {text}"),
         };
         let model = self.model.file_name().unwrap_or_default().to_string_lossy();
+        let strength = match self.strength() {
+            Some(strength) => format!(", Denoising strength: {strength}"),
+            None => String::new(),
+        };
         format!(
-            "{}{negative}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model: {model}",
+            "{}{negative}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model: {model}{strength}",
             p.prompt, p.num_inference_steps, p.scheduler, p.guidance_scale, picture.seed, p.width, p.height
         )
     }
@@ -59,8 +84,34 @@ impl DrawJob {
         let mut made = json!(self.params);
         made["seed"] = json!(picture.seed);
         made["n"] = json!(1);
+        // Whose pictures they were is no business of who sees this one, and an address may open them.
+        if let Some(made) = made.as_object_mut() {
+            made.remove("from_images");
+        }
         crate::png::encode(&picture.rgb, &[("parameters", self.parameters(picture)), ("generation", made.to_string())])
     }
+}
+
+/// More references than this cost more than they add.
+const MAX_FROM: usize = 16;
+
+/// What can be checked before the pictures to start from are there.
+pub fn check(params: &DrawParams) -> Result<Sampler, DrawError> {
+    let refuse = |message: String| Err(DrawError::new(Code::RequestInvalid, message));
+    // JSON has no word for these: the form would find nothing there.
+    for (name, value) in [("guidance_scale", params.guidance_scale), ("strength", params.strength.unwrap_or(0.0))] {
+        if !value.is_finite() {
+            return refuse(format!("{name} is not a number"));
+        }
+    }
+    if params.from_images.len() > MAX_FROM {
+        return refuse(format!("from_images: {} pictures, at most {MAX_FROM} are used", params.from_images.len()));
+    }
+    let body = serde_json::to_value(params).map_err(|e| DrawError::new(Code::Internal, e.to_string()))?;
+    if let Err(e) = task::INFERENCE.create(&body) {
+        return refuse(e.text(Lang::En));
+    }
+    Sampler::parse(&params.scheduler)
 }
 
 /// Rows of red, green, blue, from the top left.

@@ -6,7 +6,7 @@ mod job;
 
 pub use candle::CandleBackend;
 pub use fake::FakeBackend;
-pub use job::{DrawJob, Latents, Picture, Rgb};
+pub use job::{DrawJob, Latents, Picture, Rgb, check};
 
 use crate::DrawError;
 

@@ -2,15 +2,21 @@
 //!
 //! Pictures are drawn one after the other. Kernels may sum in another order when the batch grows, and a picture must
 //! not depend on its neighbours; the two halves of guidance are a batch already.
+//!
+//! With pictures to start from it is SDEdit (Meng et al. 2021), as the reference's `StableDiffusionImg2ImgPipeline` has it:
+//! the first one's latents get the noise of a time on the way, and the run goes on from there. The reference samples those
+//! latents; here they are the mean of what it samples from, so that the same seed draws the same noise with and without a
+//! picture. The other pictures are references: see `Sight`.
 
 use candle_core::{DType, Device, Tensor};
 
 use super::Model;
-use super::pixels::to_rgb;
+use super::pixels::{from_rgb, to_rgb};
 use super::preview::Colours;
 use crate::backend::{Control, DrawJob, Latents, Picture, Progress, Rgb};
+use crate::models::unet::{Features, Sight};
 use crate::noise::Noise;
-use crate::schedulers::Sampler;
+use crate::schedulers::{Sampler, Scheduler};
 use crate::{Code, DrawError};
 
 /// The prompt's vectors, and how far to go from those of the negative one.
@@ -18,6 +24,15 @@ struct Guidance {
     /// (1, tokens, width), or (2, tokens, width) with the negative prompt first.
     text: Tensor,
     scale: Option<f64>,
+}
+
+/// What a job draws from, as latents (1, channels, h, w).
+#[derive(Default)]
+struct Sources {
+    /// What is drawn over.
+    start: Option<Tensor>,
+    /// What is looked at.
+    references: Vec<Tensor>,
 }
 
 impl Model {
@@ -29,12 +44,13 @@ impl Model {
     ) -> Result<Vec<Picture>, DrawError> {
         let shape = self.latent_shape(job)?;
         let pictures = job.params.n as usize;
+        let sources = self.sources(job)?;
         let guidance = self.guidance(job)?;
         (0..pictures)
             .map(|picture| {
                 let seed = u64::from(job.params.seed) + picture as u64;
                 let mut noise = Noise::new(seed);
-                let start = match &job.init_latents {
+                let unit = match &job.init_latents {
                     Some(given) => given_noise(given, shape, picture, pictures)?.to_device(&self.device)?,
                     None => noise.tensor(&shape, DType::F32, &self.device)?,
                 };
@@ -43,12 +59,16 @@ impl Model {
                         Control::Continue => Ok(()),
                         Control::Cancel => Err(DrawError::new(Code::Canceled, "stopped as asked")),
                     };
-                let latents = self.denoise(job, sampler, &guidance, start, &mut noise, &mut report)?;
+                let latents = self.denoise(job, sampler, (&sources, &guidance), &unit, &mut noise, &mut report)?;
                 let values = latents.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
                 if values.iter().any(|v| !v.is_finite()) {
                     return Err(DrawError::new(Code::Internal, "the model gave values that are not finite"));
                 }
-                let rgb = to_rgb(&self.vae.decode(&latents)?)?;
+                let rgb = match job.from.first() {
+                    // Nothing was drawn: not even the autoencoder's losses are added.
+                    Some(start) if job.steps() == 0 => start.clone(),
+                    _ => to_rgb(&self.vae.decode(&latents)?)?,
+                };
                 Ok(Picture { seed, rgb, latents: job.keep_latents.then_some(Latents { shape, values }) })
             })
             .collect()
@@ -58,35 +78,85 @@ impl Model {
         &mut self,
         job: &DrawJob,
         sampler: Sampler,
-        guidance: &Guidance,
-        start: Tensor,
+        (sources, guidance): (&Sources, &Guidance),
+        unit: &Tensor,
         noise: &mut Noise,
         report: &mut dyn FnMut(usize, usize, Option<Rgb>) -> Result<(), DrawError>,
     ) -> Result<Tensor, DrawError> {
-        let mut scheduler = sampler.start(&self.schedule, job.params.num_inference_steps as usize)?;
+        let all = job.params.num_inference_steps as usize;
+        let mut scheduler = sampler.start(&self.schedule, all)?;
         let times = scheduler.timesteps().to_vec();
-        let mut x = (start * scheduler.initial_sigma())?;
-        report(0, times.len(), None)?;
-        for (i, &time) in times.iter().enumerate() {
-            let out = self.predict(&scheduler.scale_input(&x, i)?, time, guidance)?;
+        // As the reference counts: what is skipped are calls, also where a sampler makes more of them than steps.
+        let begin = if job.steps() == 0 { times.len() } else { all - job.steps() };
+        let steps = times.len() - begin;
+        let mut x = match &sources.start {
+            Some(start) if steps == 0 => start.clone(),
+            Some(start) => scheduler.add_noise(start, unit, begin)?,
+            None => (unit * scheduler.initial_sigma())?,
+        };
+        report(0, steps, None)?;
+        for (i, &time) in times.iter().enumerate().skip(begin) {
+            let seen = self.look(&sources.references, unit, &*scheduler, (i, time), guidance)?;
+            let out = self.predict(&scheduler.scale_input(&x, i)?, time, guidance, &seen)?;
             x = scheduler.step(&out, i, &x, noise)?;
-            let step = i + 1;
-            let wanted = job.preview_every != 0 && step.is_multiple_of(job.preview_every) && step < times.len();
+            let step = i + 1 - begin;
+            let wanted = job.preview_every != 0 && step.is_multiple_of(job.preview_every) && step < steps;
             let preview = if wanted { Some(self.preview(&x)?) } else { None };
-            report(step, times.len(), preview)?;
+            report(step, steps, preview)?;
         }
         Ok(x)
     }
 
     /// The denoiser's output, guided away from the negative prompt (Ho and Salimans 2022).
-    fn predict(&self, x: &Tensor, time: f64, guidance: &Guidance) -> Result<Tensor, DrawError> {
+    fn predict(&self, x: &Tensor, time: f64, guidance: &Guidance, seen: &Features) -> Result<Tensor, DrawError> {
         let Some(scale) = guidance.scale else {
-            return Ok(self.unet.forward(x, &Tensor::new(&[time as f32], &self.device)?, &guidance.text)?);
+            let time = Tensor::new(&[time as f32], &self.device)?;
+            return Ok(self.unet.forward_with(x, &time, &guidance.text, Sight::beside(seen))?);
         };
         let times = Tensor::new(&[time as f32, time as f32], &self.device)?;
-        let both = self.unet.forward(&Tensor::cat(&[x, x], 0)?, &times, &guidance.text)?;
+        let both = Tensor::cat(&[x, x], 0)?;
+        let both = self.unet.forward_with(&both, &times, &guidance.text, Sight::beside(seen))?;
         let (negative, positive) = (both.narrow(0, 0, 1)?, both.narrow(0, 1, 1)?);
         Ok((&negative + ((positive - &negative)? * scale)?)?)
+    }
+
+    /// Shows the references to the denoiser, one by one, under the prompt and as much of the picture's own noise as the
+    /// picture has at this call.
+    fn look(
+        &self,
+        references: &[Tensor],
+        unit: &Tensor,
+        scheduler: &dyn Scheduler,
+        (i, time): (usize, f64),
+        guidance: &Guidance,
+    ) -> Result<Features, DrawError> {
+        let mut features = Features::default();
+        let prompt = guidance.text.narrow(0, guidance.text.dim(0)? - 1, 1)?;
+        let time = Tensor::new(&[time as f32], &self.device)?;
+        for reference in references {
+            let noised = scheduler.scale_input(&scheduler.add_noise(reference, unit, i)?, i)?;
+            self.unet.forward_with(&noised, &time, &prompt, Sight::noting(&mut features))?;
+        }
+        Ok(features)
+    }
+
+    fn sources(&self, job: &DrawJob) -> Result<Sources, DrawError> {
+        if job.from.is_empty() {
+            return Ok(Sources::default());
+        }
+        if !self.vae.encodes() {
+            return Err(DrawError::new(
+                Code::EncoderMissing,
+                "pictures to start from, and an autoencoder without one half",
+            ));
+        }
+        let mut latents = job
+            .from
+            .iter()
+            .map(|rgb| Ok(self.vae.encode(&from_rgb(rgb, &self.device)?)?))
+            .collect::<Result<Vec<_>, DrawError>>()?
+            .into_iter();
+        Ok(Sources { start: latents.next(), references: latents.collect() })
     }
 
     fn guidance(&self, job: &DrawJob) -> Result<Guidance, DrawError> {

@@ -1,9 +1,16 @@
-//! Tensors of colours → bytes.
+//! Tensors of colours ↔ bytes.
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::backend::Rgb;
 use crate::{Code, DrawError};
+
+/// Bytes → one picture (1, 3, h, w), −1 to 1.
+pub fn from_rgb(rgb: &Rgb, device: &Device) -> Result<Tensor, DrawError> {
+    let values: Vec<f32> = rgb.bytes.iter().map(|b| f32::from(*b) / 127.5 - 1.0).collect();
+    let rows = Tensor::from_vec(values, (rgb.height as usize, rgb.width as usize, 3), &Device::Cpu)?;
+    Ok(rows.permute((2, 0, 1))?.unsqueeze(0)?.contiguous()?.to_device(device)?)
+}
 
 /// One picture (1, 3, h, w), −1 to 1 and what lies beyond is cut.
 pub fn to_rgb(picture: &Tensor) -> Result<Rgb, DrawError> {

@@ -28,13 +28,25 @@ impl Ddim {
     }
 }
 
+impl Ddim {
+    fn alphas(&self, i: usize) -> Result<(f64, f64)> {
+        let Some(&pair) = self.alphas.get(i) else { candle_core::bail!("step {i} is past the last") };
+        Ok(pair)
+    }
+}
+
 impl Scheduler for Ddim {
     fn timesteps(&self) -> &[f64] {
         &self.timesteps
     }
 
+    fn add_noise(&self, picture: &Tensor, noise: &Tensor, i: usize) -> Result<Tensor> {
+        let (before, _) = self.alphas(i)?;
+        (picture * before.sqrt())? + (noise * (1.0 - before).sqrt())?
+    }
+
     fn step(&mut self, out: &Tensor, i: usize, x: &Tensor, _: &mut Noise) -> Result<Tensor> {
-        let Some(&(before, after)) = self.alphas.get(i) else { candle_core::bail!("step {i} is past the last") };
+        let (before, after) = self.alphas(i)?;
         let (picture, noise) = self.prediction.split(out, x, before)?;
         let picture = match self.clip {
             Some(bound) => picture.clamp(-bound, bound)?,

@@ -21,6 +21,10 @@ pub trait Scheduler {
         1.0
     }
 
+    /// What `x` would be before call `i` had the run begun with this picture in mind: latents of the picture under its
+    /// share of unit-variance noise. Where a run begins that does not begin at noise alone.
+    fn add_noise(&self, picture: &Tensor, noise: &Tensor, i: usize) -> Result<Tensor>;
+
     /// What the denoiser is shown at call `i` in place of `x`.
     fn scale_input(&self, x: &Tensor, _i: usize) -> Result<Tensor> {
         Ok(x.clone())

@@ -29,7 +29,8 @@ impl From<&DrawError> for Failure {
     fn from(error: &DrawError) -> Self {
         let message = match error.code {
             // Written for whoever asked.
-            Code::RequestInvalid => error.message.clone(),
+            Code::RequestInvalid | Code::InvalidImage => error.message.clone(),
+            Code::EncoderMissing => "The model can't start from a picture.".into(),
             Code::Canceled => return Self::canceled(),
             Code::OutOfMemory => "The runner has too little memory for this task.".into(),
             Code::Internal => "The runner failed while drawing.".into(),

@@ -1,5 +1,5 @@
 use candle_core::{DType, Device};
-use gpu_runner::models::unet::{Unet, UnetConfig};
+use gpu_runner::models::unet::{Features, Sight, Unet, UnetConfig};
 use gpu_runner::models::vae::{Vae, VaeConfig};
 use gpu_runner::weights::Weights;
 
@@ -19,6 +19,33 @@ fn unet_is_the_same() {
                 unet.forward(sample, reference.tensor("unet/timesteps"), reference.tensor("unet/context")).unwrap();
             reference.compare(&format!("unet/{size}/out"), &out, MODULE);
         }
+    }
+}
+
+/// Two references, noted one after the other; then a batch that sees both.
+#[test]
+fn unet_sees_references_the_same_way() {
+    for layout in LAYOUTS {
+        let reference = Reference::open(layout);
+        let config = UnetConfig::checked(&reference.config("unet")).unwrap();
+        let weights = Weights::open(&reference.dir.join("unet"), "diffusion_pytorch_model").unwrap();
+        let unet = Unet::load(&config, weights.into_builder(DType::F32, &Device::Cpu)).unwrap();
+        let time = reference.tensor("unet/timesteps").narrow(0, 0, 1).unwrap();
+        let times = time.repeat(2).unwrap();
+        let texts = reference.tensor("unet/context");
+        let mut features = Features::default();
+        for i in 0..2 {
+            let picture = reference.tensor("unet/references").narrow(0, i, 1).unwrap();
+            let text = texts.narrow(0, 1, 1).unwrap();
+            unet.forward_with(&picture, &time, &text, Sight::noting(&mut features)).unwrap();
+        }
+        let sample = reference.tensor("unet/odd/sample");
+        let out = unet.forward_with(sample, &times, texts, Sight::beside(&features)).unwrap();
+        reference.compare("unet/beside", &out, MODULE);
+        // They do make a difference.
+        let alone = unet.forward(sample, &times, texts).unwrap();
+        let apart = (out - alone).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(apart > 1e-3, "{layout}: {apart}");
     }
 }
 

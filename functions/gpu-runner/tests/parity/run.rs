@@ -1,4 +1,4 @@
-use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture};
+use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture, Rgb};
 
 use candle_core::{Device, Tensor};
 use domain::runner::DrawParams;
@@ -16,8 +16,9 @@ struct Run {
     guidance: f64,
 }
 
-/// Both prompts of the reference's batch, each as a job of its own, from the reference's noise.
-fn draw(reference: &Reference, guided: bool) -> Vec<Picture> {
+/// Both prompts of the reference's batch, each as a job of its own, from the reference's noise, or from its picture at
+/// this strength.
+fn draw(reference: &Reference, guided: bool, strength: Option<f64>) -> Vec<Picture> {
     let run: Run = serde_json::from_slice(&std::fs::read(reference.dir.join("run.json")).unwrap()).unwrap();
     let mut backend = CandleBackend::new(Device::Cpu);
     let mut drawn = Vec::new();
@@ -32,8 +33,8 @@ fn draw(reference: &Reference, guided: bool) -> Vec<Picture> {
             scheduler: "DDIM".into(),
             seed: 0,
             n: 1,
-            from_images: Vec::new(),
-            strength: None,
+            from_images: strength.map(|_| "picture".into()).into_iter().collect(),
+            strength,
         };
         let noise = reference.tensor("run/noise").narrow(0, i, 1).unwrap();
         let mut job = DrawJob::new(reference.dir.clone(), params);
@@ -42,9 +43,16 @@ fn draw(reference: &Reference, guided: bool) -> Vec<Picture> {
             values: noise.flatten_all().unwrap().to_vec1().unwrap(),
         });
         job.keep_latents = true;
+        job.from = strength.map(|_| picture(reference)).into_iter().collect();
         drawn.extend(backend.draw(&job, &mut |_| Control::Continue).unwrap());
     }
     drawn
+}
+
+fn picture(reference: &Reference) -> Rgb {
+    let picture = reference.tensor("img2img/picture").permute((1, 2, 0)).unwrap();
+    let (height, width, _) = picture.dims3().unwrap();
+    Rgb { width: width as u32, height: height as u32, bytes: picture.flatten_all().unwrap().to_vec1().unwrap() }
 }
 
 fn latents(pictures: &[Picture]) -> Tensor {
@@ -62,7 +70,7 @@ fn latents(pictures: &[Picture]) -> Tensor {
 fn twenty_guided_steps_end_the_same() {
     for layout in LAYOUTS {
         let reference = Reference::open(layout);
-        let pictures = draw(&reference, true);
+        let pictures = draw(&reference, true, None);
         reference.compare("run/guided", &latents(&pictures), RUN);
         for (i, picture) in pictures.iter().enumerate() {
             let expected = ((reference.tensor("run/pictures").get(i).unwrap() * 127.5).unwrap() + 127.5).unwrap();
@@ -87,6 +95,18 @@ fn twenty_guided_steps_end_the_same() {
 fn twenty_unguided_steps_end_the_same() {
     for layout in LAYOUTS {
         let reference = Reference::open(layout);
-        reference.compare("run/plain", &latents(&draw(&reference, false)), RUN);
+        reference.compare("run/plain", &latents(&draw(&reference, false, None)), RUN);
+    }
+}
+
+/// Through the encoder, the noise of a time on the way, and the rest of the steps.
+#[test]
+fn runs_from_a_picture_end_the_same() {
+    for layout in LAYOUTS {
+        let reference = Reference::open(layout);
+        for (name, strength) in [("0.3", 0.3), ("0.75", 0.75), ("1.0", 1.0)] {
+            let pictures = draw(&reference, true, Some(strength));
+            reference.compare(&format!("img2img/{name}"), &latents(&pictures), RUN);
+        }
     }
 }

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::transformer::Transformer;
-use super::{Level, UnetConfig};
+use super::{Level, Sight, UnetConfig};
 use crate::models::resample::{Downsample, Upsample};
 use crate::models::resnet::{Resnet, ResnetConfig};
 
@@ -29,9 +29,16 @@ impl Down {
     }
 
     /// Pushes every result on `skips`, for the way up.
-    pub fn forward(&self, mut x: Tensor, time: &Tensor, text: &Tensor, skips: &mut Vec<Tensor>) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        mut x: Tensor,
+        time: &Tensor,
+        text: &Tensor,
+        sight: &mut Sight,
+        skips: &mut Vec<Tensor>,
+    ) -> Result<Tensor> {
         for layer in &self.layers {
-            x = layer.forward(&x, time, text)?;
+            x = layer.forward(&x, time, text, sight)?;
             skips.push(x.clone());
         }
         if let Some(downsample) = &self.downsample {
@@ -60,9 +67,9 @@ impl Middle {
         })
     }
 
-    pub fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
         let x = self.first.forward(x, Some(time))?;
-        self.last.forward(&self.transformer.forward(&x, text)?, Some(time))
+        self.last.forward(&self.transformer.forward(&x, text, sight)?, Some(time))
     }
 }
 
@@ -93,10 +100,17 @@ impl Up {
     }
 
     /// Takes its share of `skips` from the end; grows to the size of what is left there.
-    pub fn forward(&self, mut x: Tensor, time: &Tensor, text: &Tensor, skips: &mut Vec<Tensor>) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        mut x: Tensor,
+        time: &Tensor,
+        text: &Tensor,
+        sight: &mut Sight,
+        skips: &mut Vec<Tensor>,
+    ) -> Result<Tensor> {
         for layer in &self.layers {
             let Some(skip) = skips.pop() else { candle_core::bail!("the way up is longer than the way down") };
-            x = layer.forward(&Tensor::cat(&[x, skip], 1)?, time, text)?;
+            x = layer.forward(&Tensor::cat(&[x, skip], 1)?, time, text, sight)?;
         }
         match (&self.upsample, skips.last()) {
             (Some(upsample), Some(next)) => upsample.forward(&x, (next.dim(2)?, next.dim(3)?)),
@@ -125,10 +139,10 @@ impl Layer {
         Ok(Self { resnet, transformer })
     }
 
-    fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
         let x = self.resnet.forward(x, Some(time))?;
         match &self.transformer {
-            Some(transformer) => transformer.forward(&x, text),
+            Some(transformer) => transformer.forward(&x, text, sight),
             None => Ok(x),
         }
     }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod config;
+mod sight;
 mod time;
 mod transformer;
 
@@ -10,6 +11,7 @@ use candle_nn::{Conv2d, VarBuilder};
 
 use blocks::{Down, Middle, Up};
 pub use config::{Level, UnetConfig};
+pub use sight::{Features, Sight};
 use time::TimeEmbedding;
 
 use crate::nn::{Activation, GroupNorm, conv};
@@ -48,16 +50,22 @@ impl Unet {
 
     /// x (batch, channels, h, w) of any h and w, timesteps (batch) of f32, text (batch, tokens, width) → like x.
     pub fn forward(&self, x: &Tensor, timesteps: &Tensor, text: &Tensor) -> Result<Tensor> {
+        self.forward_with(x, timesteps, text, Sight::Alone)
+    }
+
+    /// The same with an eye for references, or as one of them.
+    pub fn forward_with(&self, x: &Tensor, timesteps: &Tensor, text: &Tensor, mut sight: Sight) -> Result<Tensor> {
+        let sight = &mut sight;
         let time = self.time.forward(timesteps)?;
         let x = if self.center { x.affine(2.0, -1.0)? } else { x.clone() };
         let mut x = self.conv_in.forward(&x)?;
         let mut skips = vec![x.clone()];
         for level in &self.down {
-            x = level.forward(x, &time, text, &mut skips)?;
+            x = level.forward(x, &time, text, sight, &mut skips)?;
         }
-        x = self.middle.forward(&x, &time, text)?;
+        x = self.middle.forward(&x, &time, text, sight)?;
         for level in &self.up {
-            x = level.forward(x, &time, text, &mut skips)?;
+            x = level.forward(x, &time, text, sight, &mut skips)?;
         }
         self.conv_out.forward(&self.act.apply(&self.norm_out.forward(&x)?)?)
     }

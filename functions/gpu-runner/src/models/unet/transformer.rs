@@ -3,7 +3,7 @@
 use candle_core::{D, Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear, linear_no_bias};
 
-use super::{Level, UnetConfig};
+use super::{Level, Sight, UnetConfig};
 use crate::nn::{GroupNorm, LayerNorm, attention, join_heads, split_heads};
 
 /// The reference fixes both, whatever the configuration says about the other norms.
@@ -36,12 +36,12 @@ impl Transformer {
     }
 
     /// x (batch, channels, h, w), context (batch, tokens, text width) → like x.
-    pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, context: &Tensor, sight: &mut Sight) -> Result<Tensor> {
         let (batch, channels, h, w) = x.dims4()?;
         let pixels = self.norm.forward(x)?.reshape((batch, channels, h * w))?.transpose(1, 2)?.contiguous()?;
         let mut pixels = self.proj_in.forward(&pixels)?;
         for block in &self.blocks {
-            pixels = block.forward(&pixels, context)?;
+            pixels = block.forward(&pixels, context, sight)?;
         }
         self.proj_out.forward(&pixels)?.transpose(1, 2)?.reshape((batch, channels, h, w))? + x
     }
@@ -71,9 +71,9 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, context: &Tensor, sight: &mut Sight) -> Result<Tensor> {
         let h = self.norm1.forward(x)?;
-        let x = (x + self.itself.forward(&h, &h)?)?;
+        let x = (x + self.itself.forward(&h, &sight.context(&h)?)?)?;
         let x = (&x + self.text.forward(&self.norm2.forward(&x)?, context)?)?;
         // GEGLU (Shazeer 2020), with the exact gelu.
         let halves = self.widen.forward(&self.norm3.forward(&x)?)?.chunk(2, D::Minus1)?;

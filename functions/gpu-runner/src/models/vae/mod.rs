@@ -21,7 +21,8 @@ use attention::PixelAttention;
 const EPS: f64 = 1e-6;
 
 pub struct Vae {
-    encoder: Encoder,
+    /// Files made for drawing from text alone leave it out.
+    encoder: Option<Encoder>,
     quant: Option<Conv2d>,
     post_quant: Option<Conv2d>,
     decoder: Decoder,
@@ -35,9 +36,10 @@ impl Vae {
         let pointwise = |on: bool, channels: usize, name: &str| -> Result<Option<Conv2d>> {
             if on { Ok(Some(conv(channels, channels, 1, vb.pp(name))?)) } else { Ok(None) }
         };
+        let encodes = vb.contains_tensor("encoder.conv_in.weight");
         Ok(Self {
-            encoder: Encoder::load(config, vb.pp("encoder"))?,
-            quant: pointwise(config.use_quant_conv, 2 * latent, "quant_conv")?,
+            encoder: if encodes { Some(Encoder::load(config, vb.pp("encoder"))?) } else { None },
+            quant: pointwise(config.use_quant_conv && encodes, 2 * latent, "quant_conv")?,
             post_quant: pointwise(config.use_post_quant_conv, latent, "post_quant_conv")?,
             decoder: Decoder::load(config, vb.pp("decoder"))?,
             scaling: config.scaling_factor,
@@ -45,10 +47,16 @@ impl Vae {
         })
     }
 
+    /// Whether there is a way from pictures to latents; without one `moments` and `encode` fail.
+    pub fn encodes(&self) -> bool {
+        self.encoder.is_some()
+    }
+
     /// Pictures (batch, 3, h, w) within −1 to 1 → mean and logarithm of the variance, together
     /// (batch, 2 × latent channels, h / factor, w / factor), before scaling.
     pub fn moments(&self, pictures: &Tensor) -> Result<Tensor> {
-        let h = self.encoder.forward(pictures)?;
+        let Some(encoder) = &self.encoder else { candle_core::bail!("the autoencoder has no encoder") };
+        let h = encoder.forward(pictures)?;
         self.quant.as_ref().map_or(Ok(h.clone()), |quant| quant.forward(&h))
     }
 
