@@ -72,8 +72,13 @@ pub struct OwnRunner(Child);
 
 impl OwnRunner {
     pub fn start(edge: &Edge, name: &str) -> OwnRunner {
+        OwnRunner::start_with(edge, name, &["--poll-ms", "100"])
+    }
+
+    /// With options of a test's choosing.
+    pub fn start_with(edge: &Edge, name: &str, options: &[&str]) -> OwnRunner {
         let mut command = Command::new(setting("RUNNER_BIN"));
-        command.args(["serve", "--edge", &edge.url, "--name", name, "--poll-ms", "100"]);
+        command.args(["serve", "--edge", &edge.url, "--name", name]).args(options);
         command.arg("--model").arg(setting("RUNNER_MODEL")).env("RUST_LOG", "warn").stdin(Stdio::null());
         OwnRunner(command.spawn().expect("the runner starts"))
     }

@@ -42,13 +42,19 @@ pub fn model(state: &Path) -> PathBuf {
     state.join("tiny-model")
 }
 
+/// Makes the tiny random model of a run with this state when it is missing; where it is.
+pub fn tiny_model(binary: &Path, state: &Path) -> Result<PathBuf> {
+    let model = model(state);
+    if !model.join("model_index.json").is_file() {
+        quiet(Command::new(binary).arg("tiny-model").arg("--out").arg(&model))?;
+    }
+    Ok(model)
+}
+
 impl Runner {
     /// Starts it against `edge`, drawing with the tiny random model under `state`, made when missing.
     pub fn start(binary: &Path, edge: &str, state: &Path) -> Result<Self> {
-        let model = model(state);
-        if !model.join("model_index.json").is_file() {
-            quiet(Command::new(binary).arg("tiny-model").arg("--out").arg(&model))?;
-        }
+        let model = tiny_model(binary, state)?;
         let mut command = Command::new(binary);
         // Handed back before the group is killed: the next start goes on with it at once.
         command.args(["serve", "--edge", edge, "--name", "local", "--grace-ms", "3000"]);

@@ -1,16 +1,9 @@
-//! `cargo xtask bench fanout`: the optimised edge without a runner, and the bench of the `tests` crate against it, which
-//! opens the sockets and is the runner.
+//! `cargo xtask bench fanout`: many sockets on one task.
 
-use std::collections::BTreeMap;
+use anyhow::Result;
 
-use anyhow::{Result, ensure};
-
-use crate::edge::{Edge, Options, secrets};
-use crate::process::Stop;
-use crate::setup;
-use crate::test::Scratch;
+use super::driven;
 use crate::workspace::Workspace;
-use crate::{build, dev};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -26,17 +19,6 @@ pub struct Args {
 }
 
 pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
-    let tools = setup::run(workspace)?;
-    build::run(workspace, &tools, &workspace.select(&[])?, true)?;
-    let state = Scratch::new()?;
-    let options = Options { port: 0, state: state.0.join("edge"), release: true, vars: BTreeMap::new() };
-    let edge = Edge::start(workspace, &tools, &options, &Stop::default())?;
-    dev::log_in(&edge.url)?;
-    let mut cargo = setup::cargo(workspace);
-    // Its own CPU time is part of what is measured, so its dependencies are optimised; that much the dev profile does.
-    cargo.args(["test", "--quiet", "--package", "tests", "--bench", "fanout", "--"]);
-    cargo.args([args.sockets.to_string(), args.events.to_string(), args.a_second.to_string()]);
-    let status = cargo.envs(secrets()).env("BASE_URL", &edge.url).status()?;
-    ensure!(status.success(), "frames were lost");
-    Ok(())
+    let args = [args.sockets.to_string(), args.events.to_string(), args.a_second.to_string()];
+    driven::run(workspace, "fanout", &args)
 }

@@ -2,11 +2,14 @@
 
 mod cold;
 mod cpu;
+mod driven;
+mod eta;
 mod fanout;
 mod hono;
 mod list;
 mod queue;
 mod samples;
+mod submit;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -21,6 +24,10 @@ pub enum Bench {
     Fanout(fanout::Args),
     /// Messages pulled and acknowledged in a second, also with 50,000 behind them
     Queue(queue::Args),
+    /// From the submission of a task to the frame that says it runs
+    Submit(submit::Args),
+    /// What tasks were promised at their submission, against how long they took
+    Eta(eta::Args),
     /// The first reply of each function after a start, and the one after it
     Cold(cold::Args),
 }
@@ -30,6 +37,8 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
         Bench::List(args) => list::run(workspace, args),
         Bench::Fanout(args) => fanout::run(workspace, args),
         Bench::Queue(args) => queue::run(workspace, args),
+        Bench::Submit(args) => submit::run(workspace, args),
+        Bench::Eta(args) => eta::run(workspace, args),
         Bench::Cold(args) => cold::run(workspace, args),
     }
 }
