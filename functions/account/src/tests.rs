@@ -137,6 +137,30 @@ async fn bad_requests_are_named_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn with_a_key_there_is_no_session() {
+    let kit = kit();
+    let ann = user(&kit, "ann").await;
+    let key = kit.key(&ann, &["read", "write"]).await;
+    kit.batches();
+    let account = kit.get("/api/account").by(&key).send().await;
+    assert_eq!((account.json()["id"].clone(), account.json()["session_id"].clone()), (json!(ann.id), json!(null)));
+    let renamed = kit.patch("/api/account", json!({"name": "安"})).by(&key).send().await;
+    assert_eq!(
+        (renamed.status, &renamed.json()["name"], &renamed.json()["session_id"]),
+        (200, &json!("安"), &json!(null))
+    );
+    assert_eq!(kit.batches(), 2, "one each");
+    let alone = kit.patch("/api/account", json!({"password": "new-password"})).by(&key).send().await;
+    assert_eq!(alone.error(), "missing_parameter:current_password", "a key alone changes no password");
+    let change = json!({"password": "new-password", "current_password": PASSWORD});
+    assert_eq!(kit.patch("/api/account", change).by(&key).send().await.status, 200);
+    assert_eq!(kit.get("/api/account").by(&ann).send().await.error(), "invalid_token", "no session is the caller's");
+    assert_eq!(kit.get("/api/account").by(&key).send().await.status, 200, "keys stay");
+    let blind = kit.key(&ann, &["tasks", "write"]).await;
+    assert_eq!(kit.get("/api/account").by(&blind).send().await.error(), "missing_scope");
+}
+
+#[tokio::test]
 async fn one_round_trip_each_and_one_more_to_hash() {
     let kit = kit();
     let ann = user(&kit, "ann").await;

@@ -360,12 +360,45 @@ async fn tickets_are_good_once_for_half_a_minute() {
         let path = format!("/api/sessions/{}?ticket={ticket}", ann.session_id);
         kit.get(&path).header("upgrade", "websocket")
     };
-    assert_eq!(watch(&ticket).send().await.status, 200);
+    assert!(watch(&ticket).send().await.join.unwrap().admit.is_ok());
     assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "used up");
     kit.call("POST", "/api/tickets").by(&ann).send().await;
     let path = format!("/api/sessions/{}", ann.session_id);
     assert_eq!(kit.delete(&path).by(&ann).send().await.status, 204);
     assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "gone with the session");
+}
+
+#[tokio::test]
+async fn tickets_are_given_for_keys_and_end_with_them() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let (reads, writes) = (kit.key(&ann, &["read"]).await, kit.key(&ann, &["tasks", "write"]).await);
+    let blind = kit.call("POST", "/api/tickets").by(&writes).send().await;
+    assert_eq!((blind.status, blind.error().as_str()), (403, "missing_scope"), "a ticket is for watching");
+    let ticket = async || {
+        let made = kit.call("POST", "/api/tickets").by(&reads).send().await;
+        made.json()["ticket"].as_str().unwrap_or_default().to_string()
+    };
+    // The code a socket is closed with; None when it is let in.
+    let watch = async |ticket: String| {
+        let path = format!("/api/sessions/{}?ticket={ticket}", ann.session_id);
+        kit.get(&path).header("upgrade", "websocket").send().await.join.unwrap().admit.err()
+    };
+    kit.batches();
+    let first = ticket().await;
+    assert_eq!(kit.batches(), 1);
+    assert_eq!(watch(first.clone()).await, None);
+    assert_eq!(watch(first).await, Some(4401), "used up");
+    let held = ticket().await;
+    kit.sql("UPDATE keys SET expires_at = ?1 WHERE id = 1", [kit.now().0.into()]).await;
+    assert_eq!(watch(held).await, Some(4401), "a key that ended opens nothing");
+    kit.sql("UPDATE keys SET expires_at = NULL", []).await;
+    ticket().await;
+    let unused = kit.number("SELECT count(*) FROM tickets WHERE key_id = 1 AND session_id IS NULL").await;
+    assert_eq!(unused, 1);
+    kit.sql("DELETE FROM keys WHERE id = 1", []).await;
+    assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "gone with the key");
+    assert_eq!(kit.call("POST", "/api/tickets").by(&reads).send().await.error(), "invalid_token");
 }
 
 #[tokio::test]

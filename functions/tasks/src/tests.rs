@@ -228,6 +228,22 @@ async fn submitting_twice_with_one_key_is_one_task_and_one_hint() {
 }
 
 #[tokio::test]
+async fn a_key_submits_with_the_scope_for_it() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let (draws, writes) = (kit.key(&ann, &["tasks"]).await, kit.key(&ann, &["read", "write"]).await);
+    let task = |by: &Account| kit.post("/api/tasks", json!({"prompt": "a"})).by(by);
+    assert_eq!(task(&writes).send().await.error(), "missing_scope");
+    kit.batches();
+    let made = task(&draws).send().await;
+    assert_eq!((made.status, kit.batches()), (201, 1), "{}", made.text());
+    assert_eq!(kit.get("/api/tasks/1").by(&draws).send().await.error(), "missing_scope");
+    assert_eq!(kit.get("/api/tasks/1").by(&writes).send().await.json()["user_id"], ann.id);
+    assert_eq!(kit.call("POST", "/api/tasks/1/cancel").by(&writes).send().await.error(), "missing_scope");
+    assert_eq!(kit.call("POST", "/api/tasks/1/cancel").by(&draws).send().await.status, 200);
+}
+
+#[tokio::test]
 async fn one_round_trip_each() {
     let kit = kit();
     let ann = kit.user("ann").await;

@@ -237,6 +237,28 @@ async fn passwords_set_by_administrators_end_all_sessions() {
 }
 
 #[tokio::test]
+async fn a_key_acts_with_its_users_rights_and_ends_with_them() {
+    let kit = kit();
+    let (ann, root) = (user(&kit, "ann").await, kit.admin("root").await);
+    let (anns, roots) = (kit.key(&ann, &["write"]).await, kit.key(&root, &["read", "write"]).await);
+    let path = format!("/api/users/{}", ann.id);
+    assert_eq!(
+        kit.get("/api/users").by(&anns).send().await.error(),
+        "missing_scope",
+        "also where nobody need be known"
+    );
+    let email = kit.get(&path).by(&roots).send().await.json()["email"].clone();
+    assert_eq!(email, "ann@example.com", "an administrator's key is one");
+    assert_eq!(kit.patch(&path, json!({"admin": true})).by(&anns).send().await.error(), "forbidden");
+    let change = json!({"password": "new-password", "current_password": PASSWORD});
+    assert_eq!(kit.patch(&path, change).by(&anns).send().await.status, 200);
+    assert_eq!(kit.get(&path).by(&ann).send().await.error(), "invalid_token", "sessions end");
+    assert_eq!(kit.patch(&path, json!({"name": "b"})).by(&anns).send().await.status, 200, "keys stay");
+    assert_eq!(kit.delete(&path).by(&roots).send().await.status, 204);
+    assert_eq!(kit.patch(&path, json!({"name": "c"})).by(&anns).send().await.error(), "invalid_token");
+}
+
+#[tokio::test]
 async fn deleting_a_user_takes_what_is_theirs() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);

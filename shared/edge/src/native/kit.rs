@@ -43,6 +43,8 @@ pub struct Reply {
     pub status: u16,
     pub headers: http::HeaderMap,
     pub bytes: bytes::Bytes,
+    /// What the hub was asked, when the request was to watch something.
+    pub join: Option<Join>,
 }
 
 impl Reply {
@@ -290,7 +292,8 @@ impl Call<'_> {
         let response = self.kit.app.handle(self.kit.cx(), request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();
-        Reply { status: parts.status.as_u16(), headers: parts.headers, bytes }
+        let join = parts.extensions.get::<Arc<Upgraded>>().and_then(|upgraded| upgraded.take());
+        Reply { status: parts.status.as_u16(), headers: parts.headers, bytes, join }
     }
 }
 
