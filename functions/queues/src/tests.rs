@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 
 use edge::native::{Kit, Reply};
+use ports::Stmt;
 use serde_json::{Value, json};
+
+use crate::model::{Ack, Pull};
+use crate::store;
 
 const BASE: &str = "/client/v4/accounts/0123/queues/inference/messages";
 
@@ -370,6 +374,34 @@ async fn bad_requests_are_named_and_change_nothing() {
     let largest = json!({"messages": [{"body": "\u{1}".repeat(128_000)}, {"body": "\u{1}".repeat(128_000)}]});
     result(&kit, "/batch", largest).await;
     assert_eq!(pull(&kit, 5).await.len(), 2, "the largest that is allowed");
+}
+
+/// How the database would look for the rows of `queue_messages`.
+async fn plan(kit: &Kit, stmt: Stmt) -> String {
+    let explain = Stmt::new(format!("EXPLAIN QUERY PLAN {}", stmt.sql), stmt.args);
+    let rows = kit.cx().ports.sql.run(vec![explain]).await.unwrap().remove(0);
+    let steps = rows.iter().filter_map(|row| row.text("detail").map(str::to_string));
+    steps.filter(|step| step.contains("queue_messages")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn nothing_takes_longer_the_more_messages_there_are() {
+    let kit = kit();
+    let ack = Ack { acks: vec!["x".into()], retries: vec![("y".into(), 1)] };
+    let pull = Pull { batch_size: 1, visibility_ms: 1 };
+    for (stmt, found) in [
+        (store::lease("inference", &pull), "queue_messages_visible (queue=? AND visible_at<?)"),
+        (store::bury("inference"), "queue_messages_exhausted (queue=?)"),
+        (store::backlog("inference"), "queue_messages_age (queue=?)"),
+        (store::expire("inference", &ack), "(lease_id=?)"),
+        (store::held("inference", &ack), "(lease_id=?)"),
+        (store::settle("inference", &ack), "(lease_id=?)"),
+        (store::give_back("inference", &ack), "(lease_id=?)"),
+    ] {
+        let sql = stmt.sql.clone();
+        let plan = plan(&kit, stmt).await;
+        assert!(plan.contains(found) && !plan.contains("SCAN"), "{sql}\n{plan}");
+    }
 }
 
 #[tokio::test]
