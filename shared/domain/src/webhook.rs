@@ -8,6 +8,49 @@ use sha2::Sha256;
 /// A timestamp further from now than this, in seconds, is refused (the specification's suggestion).
 pub const TOLERANCE: i64 = 300;
 
+/// What a webhook can be told about.
+pub const EVENTS: &[(&str, &[&str])] = &[
+    ("task.created", &[]),
+    ("task.started", &[]),
+    ("task.succeeded", &[]),
+    ("task.failed", &[]),
+    ("task.canceled", &[]),
+    ("model.ready", &[]),
+];
+
+/// Milliseconds from a failed try to the next (the specification's suggestion): 10 tries over 75 hours.
+pub const PAUSES: [i64; 9] = [
+    5_000,
+    5 * MINUTE,
+    30 * MINUTE,
+    120 * MINUTE,
+    300 * MINUTE,
+    600 * MINUTE,
+    840 * MINUTE,
+    1_200 * MINUTE,
+    1_440 * MINUTE,
+];
+
+/// Tries of one delivery, before it has failed.
+pub const TRIES: i64 = PAUSES.len() as i64 + 1;
+
+const MINUTE: i64 = 60_000;
+
+/// Milliseconds to wait after so many failed tries, up to a tenth longer by `salt`, so that what failed together does
+/// not come back together. None when it was the last try.
+pub fn pause(tries: i64, salt: i64) -> Option<i64> {
+    let pause = PAUSES.get(usize::try_from(tries).ok()?.checked_sub(1)?)?;
+    Some(pause + pause / 1000 * salt.wrapping_mul(7_919).rem_euclid(100))
+}
+
+/// Which secret an endpoint's deliveries are signed with; the version counts its rotations.
+pub fn delivery_purpose(webhook: crate::Id, version: i64) -> String {
+    format!("webhook:{webhook}:{version}")
+}
+
+/// How long a secret goes on signing beside the one that replaced it, in milliseconds.
+pub const OVERLAP: i64 = 24 * 60 * MINUTE;
+
 /// A signing secret; `whsec_` + base64 in text form.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
@@ -66,6 +109,19 @@ mod tests {
         let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signature = secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn ten_tries_over_three_days() {
+        assert_eq!(pause(1, 0), Some(5_000));
+        assert!((75 * 60 * MINUTE..77 * 60 * MINUTE).contains(&PAUSES.iter().sum()));
+        for (tries, pause_ms) in (1..).zip(PAUSES) {
+            for salt in [0, 1, 99, -1, i64::MAX, i64::MIN] {
+                let pause = pause(tries, salt).unwrap();
+                assert!(pause >= pause_ms && pause <= pause_ms + pause_ms / 10, "{tries} {salt}");
+            }
+        }
+        assert_eq!((pause(10, 0), pause(0, 0), pause(-1, 0)), (None, None, None));
     }
 
     #[test]

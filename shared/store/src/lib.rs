@@ -20,6 +20,7 @@ pub mod tasks;
 pub mod tickets;
 pub mod users;
 pub mod watch;
+pub mod webhooks;
 
 pub use batch::{Batch, Outcome, Slot, failure};
 pub use credential::Credential;
