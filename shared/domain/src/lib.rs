@@ -16,6 +16,7 @@ pub mod life;
 pub mod messages;
 pub mod outbound;
 pub mod profile;
+pub mod redeem;
 pub mod room;
 pub mod runner;
 pub mod search;

@@ -52,6 +52,9 @@ catalogue! {
     OBJECT_MISSING "object_missing" Conflict "An object named in the result is not stored, or differs." "結果中的物件不存在或不符。" "结果中的对象不存在或不符。";
     INSUFFICIENT_POINTS "insufficient_points" PaymentRequired "There are not enough points for this." "積分不足，請先儲值。" "积分不足，请先充值。";
     NO_PRICE "no_price" Unavailable "No price is set for this kind of task." "此類任務尚未定價。" "该类任务尚未定价。";
+    REDEEM_CODE_INVALID "redeem_code_invalid" NotFound "This code is unknown, has expired or is used up." "兌換碼不存在、已過期或已用完。" "兑换码不存在、已过期或已用完。";
+    ALREADY_REDEEMED "already_redeemed" Conflict "You have redeemed this code already." "您已兌換過此兌換碼。" "您已兑换过该兑换码。";
+    STANDARD_PRICE "standard_price" Conflict "One enabled price of each task type is its standard; make another one that first." "每種任務類型須有一項啟用的標準價格，請先將另一項設為標準。" "每种任务类型须有一项启用的标准价格，请先将另一项设为标准。";
     NAME_TAKEN "name_taken" Conflict "This name is already in use." "此名稱已被使用。" "该名称已被使用。";
     INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG)." "檔案不是可讀取的圖片（PNG、JPEG）。" "文件不是可读取的图片（PNG、JPEG）。";
     IMAGE_UNREACHABLE "image_unreachable" Unprocessable "The picture cannot be loaded from its address, or has more than 20 MB." "無法從網址載入圖片，或圖片超過 20 MB。" "无法从网址加载图片，或图片超过 20 MB。";

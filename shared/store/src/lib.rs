@@ -13,6 +13,7 @@ pub mod outbox;
 pub mod query;
 pub mod queue;
 pub mod queueing;
+pub mod redeem;
 pub mod sessions;
 pub mod spec;
 pub mod sweep;
