@@ -48,7 +48,7 @@ fn fragment(function: &Function) -> Result<(String, Value)> {
 /// All paths, and all components by kind and name. The same name may come twice only with the same content.
 fn merge(fragments: Vec<(String, Value)>) -> Result<Value> {
     let mut paths = Map::new();
-    let mut components: Map<String, Value> = Map::new();
+    let mut components = shared();
     for (function, fragment) in &fragments {
         join(&mut paths, fragment.get("paths"), function)?;
         for (kind, named) in fragment.get("components").and_then(Value::as_object).into_iter().flatten() {
@@ -63,6 +63,26 @@ fn merge(fragments: Vec<(String, Value)>) -> Result<Value> {
         "paths": paths,
         "components": components,
     }))
+}
+
+/// What the fragments refer to and none of them owns: the error envelope, and the ways to say who is asking.
+fn shared() -> Map<String, Value> {
+    let text = json!({"type": "string"});
+    let error = json!({"type": "object", "required": ["error"], "properties": {"error": {
+        "type": "object", "required": ["code", "message", "param"],
+        "properties": {"code": text, "message": text, "param": {"type": ["string", "null"]}},
+    }}});
+    let scopes = "An API key (`sk-…`). What is listed with an operation is the scope the key needs for it: `read`, \
+        `tasks` or `write`. It may also be sent as a bearer token.";
+    let shared = json!({
+        "responses": {"Error": {"description": "Why not", "content": {"application/json": {"schema": error}}}},
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "A session's token, or an API key"},
+            "token": {"type": "apiKey", "in": "header", "name": "token", "description": "The same without `Bearer`"},
+            "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": scopes},
+        },
+    });
+    shared.as_object().cloned().unwrap_or_default()
 }
 
 fn join(into: &mut Map<String, Value>, from: Option<&Value>, function: &str) -> Result<()> {
@@ -88,6 +108,7 @@ mod tests {
         let merged = merge(vec![("tags".into(), tags.clone()), ("users".into(), users)]).expect("no clash");
         assert_eq!(merged["paths"].as_object().map(Map::len), Some(2));
         assert_eq!(merged["components"]["schemas"]["Error"]["type"], "object");
+        assert!(merged["components"]["responses"]["Error"].is_object());
 
         let clash = json!({"components": {"schemas": {"Error": {"type": "string"}}}});
         let error = merge(vec![("tags".into(), tags), ("users".into(), clash)]).expect_err("two meanings of Error");

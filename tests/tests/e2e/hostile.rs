@@ -243,6 +243,7 @@ async fn things(who: &Account) -> Vec<(&'static str, String)> {
     assert_eq!(code, 1000);
     let image = &frames.last().expect("a frame")["data"]["images"][0]["id"];
     let upload = who.call("POST", "/api/uploads").body("image/png", picture(8, 8, 1)).send().await.expect(201).json();
+    let key = who.make("/api/keys", &json!({"name": "key"})).await;
     let session = who.session["id"].as_str().expect("an id").to_owned();
     vec![
         ("/api/tags", tag.to_string()),
@@ -250,6 +251,7 @@ async fn things(who: &Account) -> Vec<(&'static str, String)> {
         ("/api/images", image.to_string()),
         ("/api/uploads", upload["id"].to_string()),
         ("/api/sessions", session),
+        ("/api/keys", key.to_string()),
         ("/api/users", who.id.to_string()),
     ]
 }

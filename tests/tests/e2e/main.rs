@@ -5,6 +5,7 @@ mod account;
 mod gateway;
 mod hostile;
 mod images;
+mod keys;
 mod queues;
 mod servers;
 mod sessions;
