@@ -63,6 +63,13 @@ impl Stmt {
     }
 }
 
+/// One where several may be given.
+impl From<Stmt> for Vec<Stmt> {
+    fn from(stmt: Stmt) -> Vec<Stmt> {
+        vec![stmt]
+    }
+}
+
 /// The rows one statement returned.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {

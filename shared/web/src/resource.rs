@@ -34,14 +34,14 @@ impl Ctx {
         Ok(Reply::Item(outcome.item(item)?))
     }
 
-    /// `POST /api/{name}`: runs `insert`, whose row is the item, then `after`. A repeat with the same
-    /// `Idempotency-Key` and body gets the first response again. `inserted` finds the row the batch just made.
+    /// `POST /api/{name}`: runs `insert`, one statement or several, then `after`. A repeat with the same
+    /// `Idempotency-Key` and body gets the first response again. `inserted` finds the row that `insert` made.
     pub async fn create(
         &self,
         scope: Scope,
         mut batch: Batch,
         body_hash: &str,
-        insert: Stmt,
+        insert: impl Into<Vec<Stmt>>,
         inserted: Stmt,
         after: impl IntoIterator<Item = Stmt>,
     ) -> Result<Reply, Failure> {
@@ -50,7 +50,7 @@ impl Ctx {
         if let Some(key) = &key {
             batch.extend(idempotency::guard(scope, key));
         }
-        batch.push(insert);
+        batch.extend(insert.into());
         let item = batch.push(inserted.clone());
         if let Some(key) = &key {
             batch.push(idempotency::store(scope, key, &location, &inserted));
