@@ -91,3 +91,32 @@ fn what_goes_wrong_is_said_on_one_line() {
         assert!(!dir.join("x.png").exists());
     }
 }
+
+#[test]
+fn pictures_are_drawn_over() {
+    let dir = model(Layout::Sd15);
+    let dir = dir.path();
+    let draw = ["generate", "--model", ".", "--prompt", "fox", "--seed", "1"];
+    succeeds(&[&draw[..], &SMALL, &["--out", "a.png"]].concat(), dir);
+    succeeds(&[&draw[..], &SMALL, &["--out", "b.png", "--guidance", "1"]].concat(), dir);
+    let over = |out: &str, more: &[&str]| {
+        succeeds(&[&draw[..], &SMALL, &["--out", out, "--from-image", "a.png"], more].concat(), dir);
+        std::fs::read(dir.join(out)).unwrap()
+    };
+    let one = over("c.png", &["--strength", "0.6"]);
+    assert!(String::from_utf8_lossy(&one).contains("Denoising strength: 0.6"));
+    assert!(one != over("d.png", &["--strength", "0.6", "--from-image", "b.png"]));
+    assert!(one != over("e.png", &[]));
+
+    std::fs::write(dir.join("no.png"), "no picture").unwrap();
+    for (args, expected) in [
+        (&["--from-image", "no.png"][..], "no.png"),
+        (&["--from-image", "nowhere.png"], "nowhere.png"),
+        (&["--from-image", "a.png", "--strength", "1.5"], "strength"),
+        (&["--strength", "0.5"], "--from-image"),
+    ] {
+        let output = runner(&[&draw[..], &SMALL, &["--out", "x.png"], args].concat(), dir);
+        assert!(!output.status.success() && !dir.join("x.png").exists(), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(expected), "{args:?}");
+    }
+}

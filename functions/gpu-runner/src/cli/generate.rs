@@ -10,7 +10,8 @@ use domain::runner::DrawParams;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::latents;
-use crate::backend::{Backend, CandleBackend, Control, DrawJob};
+use crate::backend::{Backend, CandleBackend, Control, DrawJob, check};
+use crate::picture;
 
 /// Draw pictures from a prompt
 #[derive(Args)]
@@ -36,6 +37,12 @@ pub struct Generate {
     /// Of the first picture; the next ones have the next numbers. Random when not given
     #[arg(long)]
     seed: Option<u32>,
+    /// Picture to draw over: PNG, JPEG or WebP, cut to the shape of what is drawn. Further ones are references
+    #[arg(long)]
+    from_image: Vec<PathBuf>,
+    /// How much of the first picture is drawn anew, 0 to 1 [default: 0.75]
+    #[arg(long, requires = "from_image")]
+    strength: Option<f64>,
     /// Number of pictures
     #[arg(long, default_value_t = 1)]
     n: u32,
@@ -68,15 +75,21 @@ impl Generate {
             scheduler: self.scheduler,
             seed: self.seed.unwrap_or_else(random_seed),
             n: self.n,
-            from_images: Vec::new(),
-            strength: None,
+            from_images: self.from_image.iter().map(|path| path.display().to_string()).collect(),
+            strength: self.strength,
         };
+        check(&params)?;
         let mut job = DrawJob::new(self.model, params);
+        for path in &self.from_image {
+            let file = std::fs::read(path).with_context(|| path.display().to_string())?;
+            let rgb = picture::read(&file, job.params.width, job.params.height).map_err(|e| e.at(path.display()))?;
+            job.from.push(rgb);
+        }
         job.keep_latents = self.save_latents.is_some();
         job.init_latents = self.init_latents.as_deref().map(latents::read).transpose()?;
 
         // Draws on stderr, and only when that is a terminal.
-        let bar = ProgressBar::new(u64::from(job.params.n) * u64::from(job.params.num_inference_steps));
+        let bar = ProgressBar::new(u64::from(job.params.n) * job.steps() as u64);
         bar.set_style(ProgressStyle::with_template("{msg} [{bar:32}] {pos}/{len} steps, {eta} left")?);
         bar.set_message("loading");
         let mut backend = CandleBackend::new(Device::cuda_if_available(0)?);

@@ -42,8 +42,8 @@ pub struct Serve {
     /// Which tasks it takes
     #[arg(long = "type", default_value = "inference", value_parser = ["inference"])]
     kind: String,
-    /// Pause between two looks into an empty queue
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    /// Pause between two looks into an empty queue; after a minute without work at least half a second
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     poll_ms: u64,
     /// A preview picture after every so many steps, 0 for none [default: a fifth of the steps]
     #[arg(long)]

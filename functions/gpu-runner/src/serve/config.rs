@@ -25,15 +25,17 @@ pub struct Config {
 }
 
 impl Config {
-    pub(super) fn preview_every(&self, steps: u32) -> usize {
-        self.preview_every.unwrap_or((steps / 5).max(1)) as usize
+    pub(super) fn preview_every(&self, steps: usize) -> usize {
+        self.preview_every.map_or((steps / 5).max(1), |every| every as usize)
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Between two looks into an empty queue.
+    /// Between two looks into an empty queue, while there was work not long ago: what a user waits for a free runner.
     pub poll: Duration,
+    /// Between two looks when there was none for long: each look is a request.
+    pub idle_poll: Duration,
     /// Between two signs of life of the runner.
     pub heartbeat: Duration,
     /// Between two progress reports when no step ends; a third of the lease when that is less. Bounds how late a cancel
@@ -44,20 +46,49 @@ pub struct Pace {
     pub backoff_most: Duration,
     /// How long one call may take.
     pub call: Duration,
+    /// For how long a picture to start from is asked for while the edge has none to give.
+    pub inputs: Duration,
     /// How long the task in hand may go on after the wish to stop.
     pub grace: Duration,
+}
+
+/// After so long without work a runner is idle.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
+
+impl Pace {
+    /// The pause before the next look into a queue that was empty, so long after the last work.
+    pub(super) fn poll(&self, since_work: Duration) -> Duration {
+        if since_work < IDLE_AFTER { self.poll } else { self.idle_poll.max(self.poll) }
+    }
 }
 
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            poll: Duration::from_millis(500),
+            poll: Duration::from_millis(100),
+            idle_poll: Duration::from_millis(500),
             heartbeat: Duration::from_secs(15),
             beat: Duration::from_secs(5),
             backoff: Duration::from_millis(250),
             backoff_most: Duration::from_secs(15),
             call: Duration::from_secs(30),
+            inputs: Duration::from_secs(45),
             grace: Duration::from_secs(20),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_runner_looks_less_often() {
+        let pace = Pace::default();
+        // With a jitter of a quarter, and a hint that comes just after a look.
+        assert!(pace.poll(Duration::from_secs(59)).mul_f64(1.25) <= Duration::from_millis(125));
+        assert_eq!(pace.poll(Duration::from_secs(60)), Duration::from_millis(500));
+        let slow = Pace { poll: Duration::from_secs(9), ..pace };
+        assert_eq!(slow.poll(Duration::from_secs(60)), Duration::from_secs(9));
     }
 }

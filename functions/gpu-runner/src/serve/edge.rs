@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use super::backoff::Streak;
 use super::config::{Config, Pace};
-use super::http::{self, Fault};
+use super::http::{self, Fault, Refusal};
 
 pub struct Edge {
     client: Client,
@@ -65,10 +65,12 @@ impl Edge {
                     *self.session.lock().await = Some(session);
                     return Ok(());
                 }
-                Err(Fault::Unknown(_) | Fault::Refused(403, _)) => {
+                Err(Fault::Unknown(_) | Fault::Refused(Refusal { status: 403, .. })) => {
                     bail!("the edge refuses the registration token")
                 }
-                Err(Fault::Refused(400 | 422, why)) => bail!("the edge refuses the registration: {why}"),
+                Err(Fault::Refused(Refusal { status: 400 | 422, text, .. })) => {
+                    bail!("the edge refuses the registration: {text}")
+                }
                 Err(fault) => sleep(streak.failed(fault)).await,
             }
         }
@@ -80,18 +82,19 @@ impl Edge {
         let body = Heartbeat { status: status.to_owned(), models: self.register.models.clone() };
         let request = self.post(&format!("api/servers/{}/heartbeat", session.server), &body)?;
         let answer = http::call(request.bearer_auth(&session.token)).await;
-        if let Err(Fault::Unknown(_) | Fault::Refused(404, _)) = answer {
+        if let Err(Fault::Unknown(_) | Fault::Refused(Refusal { status: 404, .. })) = answer {
             self.forget(&session).await;
         }
         answer.map(drop)
     }
 
-    /// Asks for a task. The claim that won is checked: its parts go into paths and headers.
+    /// Asks for the task that a hint named; the edge hands out the one whose turn it is. The claim that won is checked:
+    /// its parts go into paths and headers.
     pub async fn claim(&self, task: Id) -> Result<Claim, Fault> {
         let id = format!("claim_{task}_{}", token()?);
         let body = self.callback("claim", &id, &ClaimRequest { task_id: task }, self.pace.call).await?;
         let claim: Claim = http::json(&body)?;
-        let sound = claim.task_id == task
+        let sound = (1..=domain::MAX_ID).contains(&claim.task_id)
             && claim.attempt >= 1
             && domain::id::is_token(&claim.lease)
             && (1..=MAX_LEASE_MS).contains(&claim.lease_ms);
@@ -121,7 +124,24 @@ impl Edge {
         self.signed(request, &format!("put_{key}"), png, at_most).await.map(drop)
     }
 
+    /// `GET /callbacks/{path}`: what the edge keeps or fetches for the task under this lease, of at most `most` bytes.
+    pub async fn get(&self, path: &str, lease: &str, most: usize, at_most: Duration) -> Result<Bytes, Fault> {
+        let request = self.client.get(http::join(&self.base, &format!("callbacks/{path}"))).header(LEASE_HEADER, lease);
+        self.signed_for(request, &format!("get_{path}"), Bytes::new(), most, at_most).await
+    }
+
     async fn signed(&self, request: RequestBuilder, id: &str, body: Bytes, at_most: Duration) -> Result<Bytes, Fault> {
+        self.signed_for(request, id, body, http::MAX_ANSWER, at_most).await
+    }
+
+    async fn signed_for(
+        &self,
+        request: RequestBuilder,
+        id: &str,
+        body: Bytes,
+        most: usize,
+        at_most: Duration,
+    ) -> Result<Bytes, Fault> {
         let send = async {
             let session = self.session().await;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
@@ -131,7 +151,7 @@ impl Edge {
                 .header("webhook-timestamp", now)
                 .header("webhook-signature", session.secret.sign(id, now, &body))
                 .body(body);
-            match http::call(request).await {
+            match http::call_for(request, most).await {
                 Err(Fault::Unknown(why)) => {
                     self.forget(&session).await;
                     // With another registration the same call may go through.

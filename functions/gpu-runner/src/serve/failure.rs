@@ -19,6 +19,23 @@ impl Failure {
         Self { code: "runner_stopping", message: "The runner was stopped.".into(), retryable: true }
     }
 
+    /// The user's address of a picture to start from leads nowhere.
+    pub fn unreachable_input(index: usize) -> Self {
+        let message = format!("from_images[{index}] can't be loaded from its address, or has more than 20 MB.");
+        Self { code: "image_unreachable", message, retryable: false }
+    }
+
+    /// What is at the address is no picture.
+    pub fn invalid_input(index: usize) -> Self {
+        let message = format!("from_images[{index}] is not a picture that can be read, or has too many pixels.");
+        Self { code: Code::InvalidImage.as_str(), message, retryable: false }
+    }
+
+    /// The edge did not give a picture to start from, and another time it may.
+    pub fn inputs_missing() -> Self {
+        Self { code: "inputs_missing", message: "The pictures to start from could not be had.".into(), retryable: true }
+    }
+
     /// The edge did not take the pictures or the list of them.
     pub fn result_refused() -> Self {
         Self { code: "result_refused", message: "The pictures could not be stored.".into(), retryable: true }

@@ -2,10 +2,13 @@
 //! know drawing.
 
 use std::cell::Cell;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use domain::runner::{Claim, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id, output_prefix};
+use domain::runner::{
+    Claim, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id, input_path, output_prefix,
+};
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -13,7 +16,7 @@ use super::backoff::Streak;
 use super::config::Pace;
 use super::edge::{Edge, token};
 use super::failure::Failure;
-use super::http::{self, Fault};
+use super::http::{self, Fault, Refusal};
 use super::tracker::Note;
 
 pub struct Hold<'a> {
@@ -32,9 +35,24 @@ pub struct Hold<'a> {
 pub enum Miss {
     /// The task is somebody else's or at its end.
     Lost,
-    /// The edge has it, and does not want it.
-    Refused(String),
+    /// The edge does not want it.
+    Refused(Refusal),
+    /// The edge could not be asked, for as long as it was worth trying.
+    Unanswered(String),
 }
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Miss::Lost => f.write_str("the lease is gone"),
+            Miss::Refused(refusal) => refusal.fmt(f),
+            Miss::Unanswered(why) => f.write_str(why),
+        }
+    }
+}
+
+/// The largest picture to start from. The edge refuses larger ones.
+const MAX_INPUT: usize = 20 << 20;
 
 impl<'a> Hold<'a> {
     /// `asked` is when the claim left here.
@@ -66,6 +84,21 @@ impl<'a> Hold<'a> {
         Ok(reply.cancel)
     }
 
+    /// The file of a picture to start from.
+    pub async fn input(&self, index: usize) -> Result<Bytes, Miss> {
+        let path = input_path(self.claim.task_id, self.claim.attempt, index);
+        let began = Instant::now();
+        let get = async || {
+            let answer = self.edge.get(&path, &self.claim.lease, MAX_INPUT, self.within(self.pace.call)).await;
+            // The lease lives on while the edge answers other calls, so it does not end the trying.
+            match answer {
+                Err(Fault::Passing(why)) if began.elapsed() >= self.pace.inputs => Ok(Err(Miss::Unanswered(why))),
+                answer => answer.map(Ok),
+            }
+        };
+        self.insist("the edge's pictures", get).await?
+    }
+
     /// Stores a preview, in one attempt that is over before the next sign of life is due; its key.
     pub async fn preview(&self, png: Bytes) -> Result<String, Fault> {
         let key = self.key()?;
@@ -75,7 +108,7 @@ impl<'a> Hold<'a> {
 
     /// Stores a picture of the result; its key.
     pub async fn store(&self, png: &Bytes) -> Result<String, Miss> {
-        let key = self.key().map_err(|fault| Miss::Refused(fault.to_string()))?;
+        let key = self.key().map_err(|fault| Miss::Unanswered(fault.to_string()))?;
         // Megabytes over a slow line take their time; the lease is extended meanwhile.
         let put = async || self.edge.put(&key, &self.claim.lease, png.clone(), self.within(self.pace.call)).await;
         self.insist("the edge's storage", put).await?;
@@ -104,16 +137,16 @@ impl<'a> Hold<'a> {
     }
 
     /// Repeats a call for as long as the lease can hold.
-    async fn insist(&self, of: &'static str, call: impl AsyncFn() -> Result<(), Fault>) -> Result<(), Miss> {
+    async fn insist<T>(&self, of: &'static str, call: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Miss> {
         let mut streak = Streak::new(of, self.pace);
         while !self.is_over() {
             match call().await {
-                Ok(()) => {
+                Ok(answer) => {
                     streak.well();
-                    return Ok(());
+                    return Ok(answer);
                 }
                 Err(Fault::Stale) => return Err(Miss::Lost),
-                Err(Fault::Refused(status, why)) => return Err(Miss::Refused(format!("{status}: {why}"))),
+                Err(Fault::Refused(refusal)) => return Err(Miss::Refused(refusal)),
                 Err(fault) => sleep(self.within(streak.failed(fault))).await,
             }
         }

@@ -10,7 +10,7 @@ use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 
 /// No answer of the protocol comes near this.
-const MAX_ANSWER: usize = 1 << 20;
+pub const MAX_ANSWER: usize = 1 << 20;
 /// So much of an error's text goes to the log.
 const MAX_TEXT: usize = 300;
 const STALE: &str = "stale_lease";
@@ -25,7 +25,22 @@ pub enum Fault {
     /// 409 `stale_lease`: what the call is about is not in the caller's hands (any more).
     Stale,
     /// Another 4xx: the same call will be refused again.
-    Refused(u16, String),
+    Refused(Refusal),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: u16,
+    /// Of the error envelope, where there is one.
+    pub code: String,
+    /// For the log.
+    pub text: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.status, self.text)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -34,7 +49,7 @@ impl fmt::Display for Fault {
             Fault::Passing(text) => f.write_str(text),
             Fault::Unknown(text) => write!(f, "401: {text}"),
             Fault::Stale => f.write_str(STALE),
-            Fault::Refused(status, text) => write!(f, "{status}: {text}"),
+            Fault::Refused(refusal) => refusal.fmt(f),
         }
     }
 }
@@ -58,27 +73,33 @@ pub fn client(base: &Url, timeout: Duration) -> Result<Client> {
     builder.build().context("no HTTP client")
 }
 
-/// Sends, and reads the answer's body.
+/// Sends, and reads the answer's body, which is one of the protocol.
 pub async fn call(request: RequestBuilder) -> Result<Bytes, Fault> {
+    call_for(request, MAX_ANSWER).await
+}
+
+/// The same for an answer of at most so many bytes.
+pub async fn call_for(request: RequestBuilder, most: usize) -> Result<Bytes, Fault> {
     let passing = |e: reqwest::Error| Fault::Passing(chain(&e.without_url()));
     let mut answer = request.send().await.map_err(passing)?;
     let status = answer.status();
     let mut body = Vec::new();
     while let Some(part) = answer.chunk().await.map_err(passing)? {
-        if body.len() + part.len() > MAX_ANSWER {
-            return Err(Fault::Passing(format!("{status}: an answer longer than {MAX_ANSWER} bytes")));
+        if body.len() + part.len() > most {
+            return Err(Fault::Passing(format!("{status}: an answer longer than {most} bytes")));
         }
         body.extend_from_slice(&part);
     }
     if status.is_success() {
         return Ok(body.into());
     }
+    let code = code(&body).unwrap_or_default();
     let text: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
     Err(match status {
         StatusCode::UNAUTHORIZED => Fault::Unknown(text),
-        StatusCode::CONFLICT if code(&body).as_deref() == Some(STALE) => Fault::Stale,
+        StatusCode::CONFLICT if code == STALE => Fault::Stale,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Fault::Passing(format!("{status}: {text}")),
-        _ if status.is_client_error() => Fault::Refused(status.as_u16(), text),
+        _ if status.is_client_error() => Fault::Refused(Refusal { status: status.as_u16(), code, text }),
         _ => Fault::Passing(format!("{status}: {text}")),
     })
 }

@@ -10,6 +10,7 @@ mod edge;
 mod failure;
 mod hold;
 mod http;
+mod inputs;
 mod presence;
 mod queue;
 pub mod stop;
@@ -19,6 +20,7 @@ mod tracker;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use domain::runner::Claim;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio::{join, select};
@@ -32,7 +34,7 @@ use backoff::{Streak, jitter};
 use drawer::Drawer;
 use edge::Edge;
 use hold::Hold;
-use http::Fault;
+use http::{Fault, Refusal};
 use presence::Status;
 use queue::{Message, Queue};
 use stop::Stop;
@@ -81,6 +83,8 @@ struct Runner<'a> {
 impl Runner<'_> {
     async fn run(&mut self) {
         let mut streak = Streak::new("the queue", &self.config.pace);
+        // A runner is started because there is work.
+        let mut worked = Instant::now();
         while !self.stop.is_wanted() {
             let pulled = select! {
                 pulled = self.queue.pull() => pulled,
@@ -91,8 +95,11 @@ impl Runner<'_> {
                     streak.well();
                     self.now(Status::Idle);
                     match message {
-                        Some(message) => self.take(&message).await,
-                        None => self.pause(jitter(self.config.pace.poll)).await,
+                        Some(message) => {
+                            self.take(&message).await;
+                            worked = Instant::now();
+                        }
+                        None => self.pause(jitter(self.config.pace.poll(worked.elapsed()))).await,
                     }
                 }
                 Err(fault) => self.pause(streak.failed(fault)).await,
@@ -100,7 +107,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Claims what a message names. The message is spent by any answer that says who has the task; where the edge could
+    /// Claims what a message names, and draws what the edge hands out for it: the task whose turn it is. The message is spent by any answer that says who has the task; where the edge could
     /// not be asked it comes again.
     async fn take(&mut self, message: &Message) {
         let Some(task) = message.task else {
@@ -112,18 +119,19 @@ impl Runner<'_> {
             Ok(claim) => {
                 self.claims.well();
                 self.now(Status::Working);
-                info!(task, attempt = claim.attempt, pictures = claim.params.n, "claimed");
-                let mut job = DrawJob::new(self.config.model.clone(), claim.params.clone());
-                job.preview_every = self.config.preview_every(claim.params.num_inference_steps);
+                let Claim { task_id, attempt, ref params, .. } = claim;
+                info!(task = task_id, attempt, pictures = params.n, hint = task, "claimed");
+                let mut job = DrawJob::new(self.config.model.clone(), params.clone());
+                job.preview_every = self.config.preview_every(job.steps());
                 let pace = &self.config.pace;
                 let hold = Hold::new(self.edge, pace, claim, asked);
                 let ack = self.queue.ack(message);
                 // The lease does not wait for the queue.
-                let ((), acked) = join!(task::run(&hold, &mut self.drawer, &job, pace, self.stop), ack);
+                let ((), acked) = join!(task::run(&hold, &mut self.drawer, job, pace, self.stop), ack);
                 said(acked);
                 self.now(Status::Idle);
             }
-            Err(fault @ (Fault::Stale | Fault::Refused(400 | 404 | 409 | 410 | 422, _))) => {
+            Err(fault @ (Fault::Stale | Fault::Refused(Refusal { status: 400 | 404 | 409 | 410 | 422, .. }))) => {
                 self.claims.well();
                 debug!(task, %fault, "not to be had");
                 self.ack(message).await;

@@ -16,14 +16,16 @@ use super::drawer::Drawer;
 use super::failure::Failure;
 use super::hold::{Hold, Miss};
 use super::http::Fault;
+use super::inputs;
 use super::stop::Stop;
 use super::tracker::Tracker;
-use crate::backend::DrawJob;
+use crate::DrawError;
+use crate::backend::{self, DrawJob};
 
 /// How long the last callback may take once the runner stops.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
-enum End {
+pub enum End {
     Drawn(Vec<Output>),
     Failed(Failure),
     /// The lease is not ours any more: nothing is said, whoever has it now speaks.
@@ -34,8 +36,8 @@ impl From<Miss> for End {
     fn from(miss: Miss) -> Self {
         match miss {
             Miss::Lost => End::Lost,
-            Miss::Refused(why) => {
-                warn!(%why, "the edge refuses the result");
+            why => {
+                warn!(%why, "the edge does not take the result");
                 End::Failed(Failure::result_refused())
             }
         }
@@ -43,10 +45,9 @@ impl From<Miss> for End {
 }
 
 /// Draws a claimed task and says how it ended.
-pub async fn run(hold: &Hold<'_>, drawer: &mut Drawer, job: &DrawJob, pace: &Pace, stop: &Stop) {
+pub async fn run(hold: &Hold<'_>, drawer: &mut Drawer, job: DrawJob, pace: &Pace, stop: &Stop) {
     let task = hold.claim.task_id;
-    let params = &hold.claim.params;
-    let tracker = Arc::new(Tracker::new(params.n.saturating_mul(params.num_inference_steps)));
+    let tracker = Arc::new(Tracker::new(job.params.n.saturating_mul(job.steps() as u32)));
     let end = select! {
         // Finished work comes before all reasons not to finish it.
         biased;
@@ -61,12 +62,12 @@ pub async fn run(hold: &Hold<'_>, drawer: &mut Drawer, job: &DrawJob, pace: &Pac
             End::Drawn(outputs) => {
                 let pictures = outputs.len();
                 match hold.succeeded(outputs).await {
-                    Err(Miss::Refused(why)) => {
-                        warn!(task, %why, "the edge refuses the result");
-                        say_failed(hold, &Failure::result_refused()).await;
-                    }
                     Err(Miss::Lost) => {
                         info!(task, pictures, "done; the lease is gone, by an earlier report or to another runner")
+                    }
+                    Err(why) => {
+                        warn!(task, %why, "the edge does not take the result");
+                        say_failed(hold, &Failure::result_refused()).await;
                     }
                     Ok(()) => info!(task, pictures, "done"),
                 }
@@ -92,14 +93,23 @@ async fn say_failed(hold: &Hold<'_>, failure: &Failure) {
     }
 }
 
-/// Draws, then stores.
-async fn work(hold: &Hold<'_>, drawer: &mut Drawer, job: &DrawJob, tracker: &Arc<Tracker>) -> End {
-    let drawn = match drawer.draw(job, tracker).await {
+/// Gets what there is to start from, draws, then stores.
+async fn work(hold: &Hold<'_>, drawer: &mut Drawer, mut job: DrawJob, tracker: &Arc<Tracker>) -> End {
+    let not_drawn = |error: DrawError| {
+        warn!(task = hold.claim.task_id, %error, "not drawn");
+        End::Failed(Failure::from(&error))
+    };
+    // What is wrong with the numbers shows before anything is fetched for them.
+    if let Err(error) = backend::check(&job.params) {
+        return not_drawn(error);
+    }
+    job.from = match inputs::load(hold).await {
+        Ok(pictures) => pictures,
+        Err(end) => return end,
+    };
+    let drawn = match drawer.draw(&job, tracker).await {
         Ok(drawn) => drawn,
-        Err(error) => {
-            warn!(task = hold.claim.task_id, %error, "not drawn");
-            return End::Failed(Failure::from(&error));
-        }
+        Err(error) => return not_drawn(error),
     };
     let mut outputs = Vec::with_capacity(drawn.len());
     for picture in drawn {

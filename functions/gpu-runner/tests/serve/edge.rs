@@ -10,7 +10,7 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::Id;
-use domain::runner::{Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, is_output_key, runner_id};
+use domain::runner::{Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, input_path, is_output_key, runner_id};
 use domain::webhook::{Secret, derive};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -29,7 +29,7 @@ pub struct Call {
     pub id: String,
     pub json: Value,
     pub body: Bytes,
-    /// The key of a put.
+    /// The key of a put, the path of an input.
     pub key: String,
 }
 
@@ -50,6 +50,10 @@ struct Inner {
     tasks: HashMap<Id, Task>,
     lease_ms: i64,
     cancel: bool,
+    /// Who asks for the first of these is given the second.
+    turns: HashMap<Id, Id>,
+    /// The pictures to start from, by task and place.
+    inputs: HashMap<(Id, usize), Vec<u8>>,
 }
 
 struct Task {
@@ -89,6 +93,19 @@ impl Edge {
     pub fn submit(&self, task: Id, params: DrawParams) {
         self.inner().tasks.insert(task, Task { params, attempt: 0, lease: None, last_seq: 0 });
         self.message(&json!({ "task_id": task }).to_string());
+    }
+
+    /// A task that waits, whose message has not come yet, and whose turn it is when `asked` is asked for.
+    pub fn submit_before(&self, asked: Id, task: Id, params: DrawParams) {
+        let mut inner = self.inner();
+        inner.tasks.insert(task, Task { params, attempt: 0, lease: None, last_seq: 0 });
+        inner.turns.insert(asked, task);
+    }
+
+    /// The files that a task names.
+    pub fn inputs(&self, task: Id, files: &[&[u8]]) {
+        let files = files.iter().enumerate().map(|(index, file)| ((task, index), file.to_vec()));
+        self.inner().inputs.extend(files);
     }
 
     pub fn message(&self, body: &str) {
@@ -187,7 +204,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
         status: 0,
         id: text("webhook-id"),
         json: serde_json::from_slice(&body).unwrap_or(Value::Null),
-        key: path.strip_prefix("/callbacks/").filter(|_| what == "put").unwrap_or("").to_owned(),
+        key: path.strip_prefix("/callbacks/").filter(|_| matches!(what, "put" | "input")).unwrap_or("").to_owned(),
         body,
     };
     let (status, reply, never) = {
@@ -202,7 +219,8 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
             Some(Answer::Never) => (0, Vec::new(), true),
             None => {
                 let (status, reply) = inner.right(&call, &head.headers);
-                (status, reply.to_string().into_bytes(), false)
+                let file = inner.input(&call).filter(|_| what == "input" && status == 200);
+                (status, file.unwrap_or_else(|| reply.to_string().into_bytes()), false)
             }
         }
     };
@@ -228,6 +246,7 @@ fn name(method: &str, path: &str) -> Option<&'static str> {
         ("POST", "/callbacks/progress") => "progress",
         ("POST", "/callbacks/succeeded") => "succeeded",
         ("POST", "/callbacks/failed") => "failed",
+        ("GET", path) if path.starts_with("/callbacks/in/") => "input",
         ("PUT", path) if path.starts_with("/callbacks/out/") => "put",
         _ => return None,
     })
@@ -269,7 +288,19 @@ impl Inner {
                 let messages: Vec<Value> = next.into_iter().collect();
                 (200, json!({"success": true, "result": {"messages": messages}}))
             }
-            "claim" => self.claim(body["task_id"].as_i64().unwrap_or(0)),
+            "claim" => {
+                let asked = body["task_id"].as_i64().unwrap_or(0);
+                self.claim(self.turns.get(&asked).copied().unwrap_or(asked))
+            }
+            "input" => {
+                let held = |task: &Task| task.lease.as_deref() == Some(text(LEASE_HEADER));
+                match (call.id == format!("get_{}", call.key) && call.body.is_empty(), self.input(call)) {
+                    (false, _) => (401, json!({})),
+                    (true, None) => (404, json!({})),
+                    (true, Some(_)) if self.tasks.values().any(held) => (200, json!({})),
+                    (true, Some(_)) => stale(),
+                }
+            }
             "put" => {
                 let mut parts = call.key.split('/').skip(1).map(|part| part.parse().unwrap_or(0));
                 let (task, attempt) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
@@ -284,6 +315,11 @@ impl Inner {
             "progress" | "succeeded" | "failed" => self.held(call),
             _ => (200, json!({})),
         }
+    }
+
+    fn input(&self, call: &Call) -> Option<Vec<u8>> {
+        let asked = |task: Id, index: usize| input_path(task, self.tasks[&task].attempt, index) == call.key;
+        self.inputs.iter().find(|((task, index), _)| asked(*task, *index)).map(|(_, file)| file.clone())
     }
 
     fn claim(&mut self, id: Id) -> (u16, Value) {

@@ -147,7 +147,7 @@ async fn answers_that_make_no_sense_do_not_end_it() {
         Answer::Say(200, json!({"task_id": task, "attempt": 1, "lease": lease, "lease_ms": ms, "params": params}))
     };
     let lease = "a".repeat(32);
-    let lies = [claim("../x", 1000, 1), claim(&lease, -1, 1), claim(&lease, i64::MAX, 1), claim(&lease, 1000, 2)];
+    let lies = [claim("../x", 1000, 1), claim(&lease, -1, 1), claim(&lease, i64::MAX, 1), claim(&lease, 1000, -2)];
     let count = lies.len();
     for lie in lies {
         edge.answer("claim", lie);

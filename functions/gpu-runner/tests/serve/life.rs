@@ -165,3 +165,19 @@ async fn an_edge_that_has_forgotten_it_gets_another_registration() {
     assert!(registered.len() >= 2 && registered.iter().all(|call| call.status == 201), "{}", registered.len());
     runner.stop().await;
 }
+
+/// A hint says that there is work; whose turn it is, the edge says.
+#[tokio::test]
+async fn the_task_drawn_is_the_one_handed_out() {
+    let mut edge = Edge::start().await;
+    edge.submit_before(5, 4, params("fox", 2, 1));
+    edge.submit(5, params("cat", 2, 1));
+    let runner = Runner::free(&edge.url);
+    let done = edge.next("succeeded").await.json;
+    assert_eq!((&done["task_id"], edge.all(&["claim"])[0].json["task_id"].as_i64()), (&json!(4), Some(5)));
+    assert!(edge.all(&["put"]).iter().all(|put| put.key.starts_with("out/4/1/")));
+    assert!(edge.all(&["progress"]).iter().all(|told| told.json["task_id"] == 4));
+    runner.stop().await;
+    // The hint that led to it is spent.
+    assert_eq!(edge.rest(&["ack"])[0].json["acks"][0]["lease_id"], "message-0-13");
+}

@@ -2,6 +2,7 @@
 
 mod edge;
 mod faults;
+mod inputs;
 mod lease;
 mod life;
 mod process;

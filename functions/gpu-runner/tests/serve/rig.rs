@@ -23,6 +23,8 @@ pub struct Gate {
     pub made: AtomicUsize,
     /// Steps that were announced, over all jobs.
     pub announced: AtomicUsize,
+    /// Jobs that came to the backend.
+    pub jobs: Mutex<Vec<DrawJob>>,
 }
 
 impl Gate {
@@ -48,6 +50,7 @@ struct Gated {
 impl Backend for Gated {
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError> {
         let gate = &self.gate;
+        gate.jobs.lock().unwrap().push(job.clone());
         self.inner.draw(job, &mut |progress| {
             assert!(job.params.prompt != "panic", "as the prompt says");
             gate.announced.fetch_add(1, Ordering::SeqCst);

@@ -1,0 +1,41 @@
+//! The pictures a task starts from: asked for at the edge, which keeps or fetches them, and read beside the loop. A file
+//! from outside can be anything; whatever it does to a decoder costs its task and nothing else.
+
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use super::failure::Failure;
+use super::hold::{Hold, Miss};
+use super::task::End;
+use crate::backend::Rgb;
+use crate::{Code, DrawError, picture};
+
+/// All of them, at the size that is drawn. One file at a time is held.
+pub async fn load(hold: &Hold<'_>) -> Result<Vec<Rgb>, End> {
+    let params = &hold.claim.params;
+    let (width, height) = (params.width, params.height);
+    let mut pictures = Vec::with_capacity(params.from_images.len());
+    for index in 0..params.from_images.len() {
+        let file = hold.input(index).await.map_err(|miss| missed(hold, index, miss))?;
+        let read = spawn_blocking(move || picture::read(&file, width, height)).await;
+        // A panic: the file found a defect of the decoder.
+        let read = read.unwrap_or_else(|e| Err(DrawError::new(Code::InvalidImage, format!("not readable: {e}"))));
+        pictures.push(read.map_err(|error| {
+            warn!(task = hold.claim.task_id, index, %error, "a picture to start from can't be read");
+            End::Failed(Failure::invalid_input(index))
+        })?);
+    }
+    Ok(pictures)
+}
+
+fn missed(hold: &Hold<'_>, index: usize, miss: Miss) -> End {
+    if miss == Miss::Lost {
+        return End::Lost;
+    }
+    warn!(task = hold.claim.task_id, index, %miss, "no picture to start from");
+    End::Failed(match &miss {
+        Miss::Refused(refusal) if refusal.code == "image_unreachable" => Failure::unreachable_input(index),
+        Miss::Refused(refusal) if refusal.code == "invalid_image" => Failure::invalid_input(index),
+        _ => Failure::inputs_missing(),
+    })
+}
