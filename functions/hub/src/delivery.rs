@@ -56,7 +56,7 @@ mod tests {
     use domain::room::Frame;
 
     fn event(seq: i64, end: bool, public: bool) -> Event {
-        let frame = || Frame { v0: format!("v0 {seq}"), v1: format!("v1 {seq}") };
+        let frame = || Frame { v0: format!("v0 {seq}"), v1: format!("v1 {seq}"), points: None };
         Event { seq, end, public: public.then(frame), owner: Some(frame()) }
     }
 

@@ -1,10 +1,13 @@
-//! The two revisions of the drawing API: `v1` (snake_case, numeric ids) and `v0` (camelCase, string ids for some).
+//! The two revisions of the drawing API: `v1` (snake_case, numeric ids) and `v0` (camelCase, string ids for some). The
+//! points task API has words of its own, which its columns are written in.
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Profile {
     V0,
     #[default]
     V1,
+    /// Never asked for by a request: it goes with the addresses of that API.
+    Points,
 }
 
 impl Profile {
@@ -19,7 +22,7 @@ impl Profile {
     /// A snake_case key in this profile's style.
     pub fn key(self, snake: &str) -> String {
         match self {
-            Profile::V1 => snake.to_string(),
+            Profile::V1 | Profile::Points => snake.to_string(),
             Profile::V0 => camel(snake),
         }
     }
@@ -44,6 +47,17 @@ pub fn camel(snake: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::Profile;
+
+    #[test]
+    fn only_revisions_are_asked_for() {
+        assert_eq!(Profile::parse("v0"), Some(Profile::V0));
+        for other in ["points", "Points", "v2", ""] {
+            assert_eq!(Profile::parse(other), None, "{other}");
+        }
+        assert_eq!(Profile::Points.key("taskNo"), "taskNo");
+    }
+
     #[test]
     fn camel_case() {
         assert_eq!(super::camel("num_inference_steps"), "numInferenceSteps");

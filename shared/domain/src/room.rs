@@ -22,6 +22,9 @@ pub const HISTORY: usize = 256;
 pub struct Frame {
     pub v0: String,
     pub v1: String,
+    /// In the words of the points task API, when the object is one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<String>,
 }
 
 impl Frame {
@@ -29,6 +32,7 @@ impl Frame {
         match profile {
             Profile::V0 => &self.v0,
             Profile::V1 => &self.v1,
+            Profile::Points => self.points.as_deref().unwrap_or(&self.v1),
         }
     }
 }
@@ -128,7 +132,7 @@ mod tests {
     use super::*;
 
     fn event(seq: i64, end: bool) -> Event {
-        let frame = Frame { v0: format!("v0 {seq}"), v1: format!("v1 {seq}") };
+        let frame = Frame { v0: format!("v0 {seq}"), v1: format!("v1 {seq}"), points: None };
         Event { seq, end, public: None, owner: Some(frame) }
     }
 
@@ -163,6 +167,14 @@ mod tests {
         assert_eq!(seqs(&room.join(&now, Some(3))), [now.seq], "too old: a snapshot instead of a gap");
         let ahead = event(HISTORY as i64 + 12, false);
         assert_eq!(seqs(&room.join(&ahead, Some(HISTORY as i64 + 8))), [ahead.seq], "the room missed something");
+    }
+
+    #[test]
+    fn frames_kept_before_there_were_points_are_still_read() {
+        let frame: Frame = serde_json::from_str(r#"{"v0":"a","v1":"b"}"#).unwrap();
+        assert_eq!((frame.text(Profile::Points), frame.text(Profile::V0)), ("b", "a"));
+        let frame = Frame { points: Some("c".into()), ..frame };
+        assert_eq!(frame.text(Profile::Points), "c");
     }
 
     #[test]

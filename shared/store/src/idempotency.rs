@@ -46,7 +46,7 @@ pub fn guard(scope: Scope, key: &Key) -> [Stmt; 2] {
     ]
 }
 
-/// Goes after the writes: stores the item a query of ours yields in `item`, as a 201 at `location` + its id.
+/// Goes after the writes: stores the item a query of ours yields in `item`, as a 201 at `location` + its id, if it has one.
 /// The query's own arguments are numbered from `?9`.
 pub fn store(scope: Scope, key: &Key, location: &str, item: &Stmt) -> Stmt {
     // The item's statement has standing arguments only, or its key as ?3: shift that to ?9.
@@ -63,7 +63,7 @@ pub fn store(scope: Scope, key: &Key, location: &str, item: &Stmt) -> Stmt {
     scope.stmt(
         format!(
             "INSERT INTO idempotency (user_id, route, key, body_hash, status, response, location, expires_at) \
-             SELECT ?1, ?3, ?4, ?5, ?8, i.item, ?7 || json_extract(i.item, '$.id'), ?2 + ?6 FROM ({query}) i"
+             SELECT ?1, ?3, ?4, ?5, ?8, i.item, ?7 || coalesce(json_extract(i.item, '$.id'), ''), ?2 + ?6 FROM ({query}) i"
         ),
         args,
     )

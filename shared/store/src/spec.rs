@@ -121,7 +121,8 @@ impl Column {
     fn pair(&self, profile: Profile) -> String {
         let sql = self.sql;
         let (mut key, value) = match (self.kind, profile) {
-            (Kind::Int | Kind::Real | Kind::Text, _) | (Kind::LooseId | Kind::User | Kind::TaskStatus, Profile::V1) => {
+            (Kind::Int | Kind::Real | Kind::Text, _)
+            | (Kind::LooseId | Kind::User | Kind::TaskStatus, Profile::V1 | Profile::Points) => {
                 (profile.key(self.name), sql.to_string())
             }
             (Kind::Bool, _) => (profile.key(self.name), format!("json(iif({sql}, 'true', 'false'))")),

@@ -253,15 +253,20 @@ pub fn hint_again(scope: Scope, kind: &str) -> [Stmt; 2] {
 
 /// Cancels: a waiting task at once, a running one when its runner next reports.
 pub fn cancel(scope: Scope, task: i64) -> [Stmt; 2] {
+    cancel_where(scope, "id = ?3", [task.into()])
+}
+
+/// The same for the task a condition of ours names.
+pub fn cancel_where(scope: Scope, condition: &str, args: impl IntoIterator<Item = Value> + Clone) -> [Stmt; 2] {
     [
         scope.stmt(
-            "UPDATE tasks SET status = 'error', error_code = 'canceled', error_message = 'The task was canceled.', \
-             finished_at = ?2, updated_at = ?2, seq = seq + 1 WHERE id = ?3 AND status IN ('initial', 'ready', 'waiting')",
-            [task.into()],
+            format!("UPDATE tasks SET status = 'error', error_code = 'canceled', error_message = 'The task was canceled.', \
+             finished_at = ?2, updated_at = ?2, seq = seq + 1 WHERE {condition} AND status IN ('initial', 'ready', 'waiting')"),
+            args.clone(),
         ),
         scope.stmt(
-            "UPDATE tasks SET cancel_requested = 1, updated_at = ?2 WHERE id = ?3 AND status = 'running'",
-            [task.into()],
+            format!("UPDATE tasks SET cancel_requested = 1, updated_at = ?2 WHERE {condition} AND status = 'running'"),
+            args,
         ),
     ]
 }

@@ -1,28 +1,41 @@
-//! What watchers of a row are told: the row in both profiles, as its owner and as anyone sees it.
+//! What watchers of a row are told: the row in both profiles, as its owner and as anyone sees it. What the points task
+//! API has other words for is told in those too, to its owner: nobody else watches there.
 
 use domain::room::{Audience, Event, Frame};
 use domain::{Error, Profile, messages::NOT_FOUND};
 use ports::{Row, Rows, Stmt, Value};
 
 use crate::list::Scope;
+use crate::points::POINTS;
 use crate::spec::Spec;
+use crate::tasks::FRAMES;
 
-/// The row as the caller sees it, to begin a watch with; `?3` is its key.
-pub fn snapshot(spec: &Spec, scope: Scope, key: impl Into<Value>) -> Stmt {
-    let (v0, v1) = (spec.object(Profile::V0), spec.object(Profile::V1));
+/// The row as the caller sees it, to begin a watch with: the visible one that a condition of ours names.
+pub fn snapshot(spec: &Spec, scope: Scope, condition: &str, args: impl IntoIterator<Item = Value>) -> Stmt {
+    let (v0, v1, points) = (spec.object(Profile::V0), spec.object(Profile::V1), points(spec));
     scope.stmt(
         format!(
-            "SELECT {} AS seq, ({}) AS done, ({}) AS mine, {v0} AS v0, {v1} AS v1 FROM {} WHERE {} = ?3 AND {}",
-            spec.seq, spec.end, spec.writable, spec.from, spec.key, spec.visible
+            "SELECT {} AS key, {} AS seq, ({}) AS done, ({}) AS mine, {v0} AS v0, {v1} AS v1, {points} AS v2 \
+             FROM {} WHERE {condition} AND {}",
+            spec.key, spec.seq, spec.end, spec.writable, spec.from, spec.visible
         ),
-        [key.into()],
+        args,
     )
+}
+
+/// The row in the words of the points task API; NULL when it is none of its own.
+fn points(spec: &Spec) -> String {
+    if spec.name == FRAMES.name {
+        format!("iif(t.task_no IS NULL, NULL, {})", POINTS.object(Profile::Points))
+    } else {
+        "NULL".into()
+    }
 }
 
 /// Who the watcher is and what they see first.
 pub fn admitted(rows: &Rows) -> Result<(Audience, Event), Error> {
     let row = rows.first().ok_or_else(|| NOT_FOUND.error())?;
-    let frame = frame(row, "v0", "v1");
+    let frame = frame(row, ["v0", "v1", "v2"]);
     let mine = row.flag("mine");
     let event = Event {
         seq: row.int("seq").unwrap_or(0),
@@ -45,12 +58,13 @@ pub fn change_where(spec: &Spec, scope: Scope, condition: &str, args: impl IntoI
     let anyones = |sql: &str| format!("iif({}, {}, NULL)", spec.visible, sql).replace("?1", "0");
     scope.stmt(
         format!(
-            "SELECT {} AS key, {} AS seq, ({}) AS done, {} AS owner0, {} AS owner1, {} AS public0, {} AS public1 FROM {} WHERE {condition}",
+            "SELECT {} AS key, {} AS seq, ({}) AS done, {} AS owner0, {} AS owner1, {} AS owner2, {} AS public0, {} AS public1 FROM {} WHERE {condition}",
             spec.key,
             spec.seq,
             spec.end,
             owners(&v0),
             owners(&v1),
+            points(spec),
             anyones(&v0),
             anyones(&v1),
             spec.from,
@@ -75,11 +89,12 @@ fn event_of(row: Row<'_>) -> Event {
     Event {
         seq: row.int("seq").unwrap_or(0),
         end: row.flag("done"),
-        public: frame(row, "public0", "public1"),
-        owner: frame(row, "owner0", "owner1"),
+        public: frame(row, ["public0", "public1", "public2"]),
+        owner: frame(row, ["owner0", "owner1", "owner2"]),
     }
 }
 
-fn frame(row: Row<'_>, v0: &str, v1: &str) -> Option<Frame> {
-    Some(Frame { v0: row.text(v0)?.to_string(), v1: row.text(v1)?.to_string() })
+fn frame(row: Row<'_>, columns: [&str; 3]) -> Option<Frame> {
+    let [v0, v1, points] = columns.map(|column| row.text(column).map(str::to_string));
+    Some(Frame { v0: v0?, v1: v1?, points })
 }

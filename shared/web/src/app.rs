@@ -187,7 +187,8 @@ impl App {
         }
         trim_slash(&mut request);
         let access = self.access(request.method().as_str(), request.uri().path());
-        let ctx = Ctx::new(cx, &request, access);
+        let mut ctx = Ctx::new(cx, &request, access);
+        ctx.style = self.dialect.style(ctx.style);
         let (style, head) = (ctx.style, request.method() == Method::HEAD);
         request.extensions_mut().insert(ctx);
         let response = match self.router.clone().oneshot(request).await {

@@ -14,6 +14,8 @@ use crate::reply::Reply;
 pub enum Dialect {
     /// The drawing API: bare objects, `{"error": {…}}`.
     Plain,
+    /// The points task API: `{"code", "message", "data"}`, where `code` is the status; it speaks Chinese.
+    Coded,
     /// The runners' queue: Cloudflare's `{"success", "errors", "messages", "result"}`.
     Cloudflare,
 }
@@ -26,6 +28,14 @@ pub struct Style {
 }
 
 impl Dialect {
+    /// How this API speaks, whatever the request asks for.
+    pub(crate) fn style(self, asked: Style) -> Style {
+        match self {
+            Dialect::Coded => Style { profile: Profile::Points, lang: Lang::Hans },
+            Dialect::Plain | Dialect::Cloudflare => asked,
+        }
+    }
+
     pub fn render(self, outcome: Result<Reply, Error>, style: Style) -> Response {
         let reply = match outcome {
             Ok(reply) => reply,
@@ -37,6 +47,7 @@ impl Dialect {
             Reply::Done => respond(StatusCode::OK, Some(self.wrap("null".into()))),
             Reply::Item(item) => respond(StatusCode::OK, Some(self.wrap(item))),
             Reply::Page(page) => respond(StatusCode::OK, Some(self.wrap(list_view(&page, style.profile)))),
+            Reply::Created { item, .. } if self == Dialect::Coded => respond(StatusCode::OK, Some(self.wrap(item))),
             Reply::Created { item, location } => {
                 let mut response = respond(StatusCode::CREATED, Some(self.wrap(item)));
                 if !location.is_empty() {
@@ -50,6 +61,7 @@ impl Dialect {
     fn wrap(self, item: String) -> String {
         match self {
             Dialect::Plain => item,
+            Dialect::Coded => format!(r#"{{"code":200,"message":"success","data":{item}}}"#),
             Dialect::Cloudflare => format!(r#"{{"success":true,"errors":[],"messages":[],"result":{item}}}"#),
         }
     }
@@ -62,6 +74,10 @@ impl Dialect {
         let text = error.text(style.lang);
         let body = match self {
             Dialect::Plain => json!({"error": {"code": error.code(), "message": text, "param": error.field}}),
+            Dialect::Coded => json!({
+                "code": status.as_u16(), "message": text, "data": null,
+                "error": {"code": error.code(), "param": error.field},
+            }),
             Dialect::Cloudflare => json!({
                 "success": false, "messages": [], "result": null,
                 "errors": [{"code": 10_000 + u32::from(status.as_u16()), "message": format!("{}: {text}", error.code())}],
@@ -107,6 +123,10 @@ fn list_view(page: &Page, profile: Profile) -> String {
         ),
         Profile::V0 => {
             format!(r#"{{"page":{number},"pageSize":{page_size},"next":{next},"nextCursor":{cursor},"list":{list}}}"#)
+        }
+        Profile::Points => {
+            let pages = (total + page_size - 1) / page_size.max(&1);
+            format!(r#"{{"records":{list},"total":{total},"size":{page_size},"current":{number},"pages":{pages}}}"#)
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use domain::Error;
 use domain::Kind;
 use domain::messages::{UNAUTHENTICATED, UNAVAILABLE};
-use domain::room::{Event, Join, close};
+use domain::room::{Audience, Event, Join, close};
 use ports::Value;
 use store::{Spec, tickets, watch};
 
@@ -24,20 +24,35 @@ impl Ctx {
     /// Joins the room of an object the caller may read. A socket that may not is accepted and closed with 4401 or
     /// 4404, because browsers cannot read the status of a refused upgrade.
     pub async fn watch(&self, spec: &'static Spec, id: Value) -> Result<Reply, Failure> {
-        self.join(spec, id, false).await
+        self.join(spec, &format!("{} = ?3", spec.key), id, false).await
+    }
+
+    /// The same for an object that the caller knows by another name: `condition` finds the row by `?3`.
+    pub async fn watch_where(&self, spec: &'static Spec, condition: &str, name: Value) -> Result<Reply, Failure> {
+        self.join(spec, condition, name, false).await
     }
 
     /// The same as server-sent events; refusals are ordinary errors there.
     pub async fn events(&self, spec: &'static Spec, id: Value) -> Result<Reply, Failure> {
-        self.join(spec, id, true).await
+        self.join(spec, &format!("{} = ?3", spec.key), id, true).await
     }
 
-    async fn join(&self, spec: &'static Spec, id: Value, event_stream: bool) -> Result<Reply, Failure> {
-        let room = crate::resource::room(spec, &id);
+    async fn join(
+        &self,
+        spec: &'static Spec,
+        condition: &str,
+        name: Value,
+        event_stream: bool,
+    ) -> Result<Reply, Failure> {
+        // A room of this name only sends away, unless the row says what its own is.
+        let mut room = crate::resource::room(spec, &name);
         let since = self.query("since").or_else(|| Some(self.header("last-event-id").to_string()));
         let since = since.and_then(|text| text.parse().ok());
-        let admit = match (self.admit(spec, id).await, event_stream) {
-            (Ok(admitted), _) => Ok(admitted),
+        let admit = match (self.admit(spec, condition, name).await, event_stream) {
+            (Ok((key, admitted)), _) => {
+                room = crate::resource::room(spec, &key);
+                Ok(admitted)
+            }
             (Err(error), true) => return Err(error.into()),
             (Err(error), false) => match error.kind() {
                 Kind::Unauthenticated => Err(close::UNAUTHENTICATED),
@@ -52,15 +67,24 @@ impl Ctx {
         Ok(Reply::Raw(Box::new(response)))
     }
 
-    async fn admit(&self, spec: &'static Spec, id: Value) -> Result<(domain::room::Audience, Event), Error> {
+    /// The row's key, who watches, and what they see first.
+    async fn admit(
+        &self,
+        spec: &'static Spec,
+        condition: &str,
+        name: Value,
+    ) -> Result<(Value, (Audience, Event)), Error> {
         let caller = match self.query("ticket") {
             Some(ticket) => Some(self.redeem(&ticket).await?),
             None => self.caller()?,
         };
         let (scope, mut batch) = self.batch(&caller);
-        let snapshot = batch.push(watch::snapshot(spec, scope, id));
+        let snapshot = batch.push(watch::snapshot(spec, scope, condition, [name.clone()]));
         let outcome = batch.run(&*self.cx.ports.sql).await?;
-        let admitted = watch::admitted(outcome.rows(snapshot));
+        let rows = outcome.rows(snapshot);
+        // Engines that know only doubles give an id as one.
+        let key = rows.first().and_then(|row| row.int("key").map(Value::Int).or_else(|| row.get("key").cloned()));
+        let admitted = watch::admitted(rows).map(|admitted| (key.unwrap_or(name), admitted));
         // Someone who has not said who they are may have to, to see it.
         if admitted.is_err() && caller.is_none() { Err(UNAUTHENTICATED.error()) } else { admitted }
     }
@@ -79,10 +103,17 @@ impl Ctx {
     /// Tells the watchers of a room, after the reply. A frame that is lost here is made good when the room next reads
     /// the row, so a failure is only logged.
     pub fn tell(&self, room: String, event: Event) {
+        self.tell_all(vec![(room, event)]);
+    }
+
+    /// The same for several events, in this order.
+    pub fn tell_all(&self, news: Vec<(String, Event)>) {
         let hub = self.cx.ports.hub.clone();
         self.cx.background.spawn(Box::pin(async move {
-            if let Err(error) = hub.publish(&room, &event).await {
-                log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
+            for (room, event) in news {
+                if let Err(error) = hub.publish(&room, &event).await {
+                    log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
+                }
             }
         }));
     }

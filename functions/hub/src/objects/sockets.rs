@@ -8,14 +8,16 @@ use worker::{Response, Result, State, WebSocket, WebSocketPair};
 
 use crate::delivery::{Delivery, delivery};
 
-const PROFILES: [Profile; 2] = [Profile::V0, Profile::V1];
+const PROFILES: [Profile; 3] = [Profile::V0, Profile::V1, Profile::Points];
 
 fn tag(audience: Audience, profile: Profile) -> &'static str {
     match (audience, profile) {
         (Audience::Public, Profile::V0) => "public0",
         (Audience::Public, Profile::V1) => "public1",
+        (Audience::Public, Profile::Points) => "public2",
         (Audience::Owner, Profile::V0) => "owner0",
         (Audience::Owner, Profile::V1) => "owner1",
+        (Audience::Owner, Profile::Points) => "owner2",
     }
 }
 
