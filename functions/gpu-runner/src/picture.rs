@@ -55,11 +55,24 @@ fn decode(file: &[u8]) -> Result<DynamicImage, DrawError> {
     Ok(picture)
 }
 
-/// The decoder makes up what is missing at the end of a file. No coded sample looks like a marker, so the last scan of a
-/// whole file has the end of the picture behind it.
+/// Whether the end of the picture is there: the decoder makes up what is missing. What comes behind the end, such as the
+/// film of a motion photo, is not looked at.
 fn is_whole_jpeg(file: &[u8]) -> bool {
-    let last = |marker: [u8; 2]| file.windows(2).rposition(|pair| *pair == marker);
-    last([0xff, 0xda]).is_some_and(|scan| last([0xff, 0xd9]).is_some_and(|end| end > scan))
+    // Behind the start, which has no length.
+    let mut rest = file.get(2..).unwrap_or_default();
+    loop {
+        // No coded sample looks like one of these: 0xff in a scan is followed by 0 or is a restart.
+        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0x01 | 0xd0..=0xd7 | 0xff);
+        let Some(at) = rest.windows(2).position(is_marker) else { return false };
+        match rest.get(at + 1..) {
+            Some([0xd9, ..]) => return true,
+            Some([_, segment @ ..]) => {
+                let Some(&[high, low]) = segment.first_chunk() else { return false };
+                rest = segment.get(usize::from(u16::from_be_bytes([high, low]))..).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
 }
 
 fn over_white(picture: DynamicImage) -> RgbImage {

@@ -70,7 +70,7 @@ fn each_picture_and_the_strength_have_their_part() {
     let [a, b, c] = [1, 2, 3].map(picture);
     let all = of(&[a.clone(), b.clone(), c.clone()], 0.6);
     let others = [
-        of(&[a.clone()], 0.6),
+        of(std::slice::from_ref(&a), 0.6),
         of(&[a.clone(), b.clone()], 0.6),
         of(&[a.clone(), c.clone()], 0.6),
         of(&[b.clone(), b.clone(), c.clone()], 0.6),

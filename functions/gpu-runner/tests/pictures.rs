@@ -118,6 +118,19 @@ fn photographs_are_turned_as_the_camera_was_held() {
     assert!(is_about(at(&read(&jpeg(&pattern(64, 64), Some(99)), 64, 64).unwrap(), 2, 2), RED));
 }
 
+/// Phones put films behind their pictures, and thumbnails into them.
+#[test]
+fn what_stands_behind_a_picture_is_passed_over() {
+    let mut film = jpeg(&pattern(64, 64), Some(1));
+    film.extend([0xff, 0xda, 0, 8, 1, 2, 3]);
+    assert!(is_about(at(&read(&film, 64, 64).unwrap(), 2, 2), RED));
+    // The end of a thumbnail is not the end of the picture.
+    let whole = jpeg(&pattern(64, 64), None);
+    let thumbnail = [&[0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xda, 0xff, 0xd9][..], &whole[2..]].concat();
+    assert!(is_about(at(&read(&thumbnail, 64, 64).unwrap(), 2, 2), RED));
+    assert_eq!(read(&thumbnail[..thumbnail.len() - 2], 64, 64).unwrap_err().code, Code::InvalidImage);
+}
+
 /// A PNG that says it is so large, with hardly anything in it.
 fn png_of(width: u32, height: u32) -> Vec<u8> {
     let mut file = Vec::new();

@@ -2,37 +2,24 @@
 //!
 //! Pictures are drawn one after the other. Kernels may sum in another order when the batch grows, and a picture must
 //! not depend on its neighbours; the two halves of guidance are a batch already.
-//!
-//! With pictures to start from it is SDEdit (Meng et al. 2021), as the reference's `StableDiffusionImg2ImgPipeline` has it:
-//! the first one's latents get the noise of a time on the way, and the run goes on from there. The reference samples those
-//! latents; here they are the mean of what it samples from, so that the same seed draws the same noise with and without a
-//! picture. The other pictures are references: see `Sight`.
 
 use candle_core::{DType, Device, Tensor};
 
 use super::Model;
-use super::pixels::{from_rgb, to_rgb};
+use super::pixels::to_rgb;
 use super::preview::Colours;
+use super::sources::Sources;
 use crate::backend::{Control, DrawJob, Latents, Picture, Progress, Rgb};
 use crate::models::unet::{Features, Sight};
 use crate::noise::Noise;
-use crate::schedulers::{Sampler, Scheduler};
+use crate::schedulers::Sampler;
 use crate::{Code, DrawError};
 
 /// The prompt's vectors, and how far to go from those of the negative one.
-struct Guidance {
+pub(super) struct Guidance {
     /// (1, tokens, width), or (2, tokens, width) with the negative prompt first.
-    text: Tensor,
+    pub(super) text: Tensor,
     scale: Option<f64>,
-}
-
-/// What a job draws from, as latents (1, channels, h, w).
-#[derive(Default)]
-struct Sources {
-    /// What is drawn over.
-    start: Option<Tensor>,
-    /// What is looked at.
-    references: Vec<Tensor>,
 }
 
 impl Model {
@@ -118,45 +105,6 @@ impl Model {
         let both = self.unet.forward_with(&both, &times, &guidance.text, Sight::beside(seen))?;
         let (negative, positive) = (both.narrow(0, 0, 1)?, both.narrow(0, 1, 1)?);
         Ok((&negative + ((positive - &negative)? * scale)?)?)
-    }
-
-    /// Shows the references to the denoiser, one by one, under the prompt and as much of the picture's own noise as the
-    /// picture has at this call.
-    fn look(
-        &self,
-        references: &[Tensor],
-        unit: &Tensor,
-        scheduler: &dyn Scheduler,
-        (i, time): (usize, f64),
-        guidance: &Guidance,
-    ) -> Result<Features, DrawError> {
-        let mut features = Features::default();
-        let prompt = guidance.text.narrow(0, guidance.text.dim(0)? - 1, 1)?;
-        let time = Tensor::new(&[time as f32], &self.device)?;
-        for reference in references {
-            let noised = scheduler.scale_input(&scheduler.add_noise(reference, unit, i)?, i)?;
-            self.unet.forward_with(&noised, &time, &prompt, Sight::noting(&mut features))?;
-        }
-        Ok(features)
-    }
-
-    fn sources(&self, job: &DrawJob) -> Result<Sources, DrawError> {
-        if job.from.is_empty() {
-            return Ok(Sources::default());
-        }
-        if !self.vae.encodes() {
-            return Err(DrawError::new(
-                Code::EncoderMissing,
-                "pictures to start from, and an autoencoder without one half",
-            ));
-        }
-        let mut latents = job
-            .from
-            .iter()
-            .map(|rgb| Ok(self.vae.encode(&from_rgb(rgb, &self.device)?)?))
-            .collect::<Result<Vec<_>, DrawError>>()?
-            .into_iter();
-        Ok(Sources { start: latents.next(), references: latents.collect() })
     }
 
     fn guidance(&self, job: &DrawJob) -> Result<Guidance, DrawError> {

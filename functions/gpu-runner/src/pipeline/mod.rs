@@ -4,6 +4,7 @@ mod draw;
 mod load;
 mod pixels;
 mod preview;
+mod sources;
 
 use candle_core::Device;
 
