@@ -235,3 +235,28 @@ fn trim_slash(request: &mut Request<Body>) {
         *request.uri_mut() = uri;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_key_needs_is_said_by_method_function_and_operation() {
+        const VIEW: Op = Op::other("POST", "/api/a/{id}/view", "", Replies::Nothing).needs(Access::Read);
+        let app = Routes::new("a", Dialect::Plain).writes(Access::Tasks).on(VIEW, || async {}).build();
+        for (method, path, access) in [
+            ("GET", "/api/a", Access::Read),
+            ("HEAD", "/api/a/1", Access::Read),
+            ("POST", "/api/a", Access::Tasks),
+            ("PROPFIND", "/api/a", Access::Tasks),
+            ("POST", "/api/a/1/view", Access::Read),
+            ("PUT", "/api/a/1/view", Access::Tasks),
+            ("POST", "/api/a/1/2/view", Access::Tasks),
+            ("POST", "/api/a/1/view/2", Access::Tasks),
+            ("POST", "/api/a//view", Access::Read),
+        ] {
+            assert_eq!(app.access(method, path), access, "{method} {path}");
+        }
+        assert_eq!(Routes::new("b", Dialect::Plain).build().access("DELETE", "/api/b/1"), Access::Write);
+    }
+}
