@@ -8,7 +8,7 @@ use domain::runner::{
 use domain::{Error, error::Arg};
 use serde_json::json;
 
-use store::{Outcome, Slot, tasks, watch};
+use store::{Outcome, Slot, tasks, watch, webhooks};
 use web::{Ctx, Raw, Reply, Result};
 
 use crate::signed::{Runner, parse};
@@ -87,8 +87,10 @@ pub async fn failed(ctx: Ctx, body: Body) -> Result {
 /// Ends an attempt: one batch, then the watchers and the outbox.
 async fn finish(ctx: &Ctx, held: &Held, scope: store::Scope, mut batch: store::Batch) -> Result {
     let event = batch.push(watch::change(&tasks::FRAMES, scope, held.task_id));
+    let news = batch.push(webhooks::ended(scope, "?3", [held.task_id.into()]));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;
     tell(ctx, held.task_id, &outcome, event);
+    ctx.tell_all(webhooks::told(outcome.rows(news)));
     ctx.deliver();
     Ok(Reply::Item("{}".into()))
 }

@@ -2,6 +2,7 @@
 
 mod inputs;
 
+use domain::room::Event;
 use domain::runner::{Held, Output, RUNNER_HEADER, callback_id, runner_id, secret_purpose};
 use domain::webhook::derive;
 use edge::native::{Kit, Reply};
@@ -85,6 +86,11 @@ async fn finish(kit: &Kit, claim: &Value, seq: i64, first: u8) -> Reply {
     post(kit, "succeeded", with(held(claim, seq), json!({"outputs": [one, two]}))).await
 }
 
+/// What watchers of tasks were told, and what users were notified of.
+async fn told(kit: &Kit) -> (Vec<(String, Event)>, Vec<(String, Event)>) {
+    kit.told().await.into_iter().partition(|(room, _)| room.starts_with("tasks/"))
+}
+
 async fn status(kit: &Kit) -> String {
     kit.sql("SELECT status FROM tasks", []).await.first().unwrap().text("status").unwrap().to_string()
 }
@@ -109,7 +115,7 @@ async fn a_task_from_claim_to_pictures() {
     let done = finish(&kit, &claimed, 2, 1).await;
     assert_eq!(done.status, 200, "{}", done.text());
 
-    let told = kit.told().await;
+    let (told, news) = told(&kit).await;
     let frames: Vec<Value> =
         told.iter().map(|(_, e)| serde_json::from_str(&e.owner.as_ref().unwrap().v1).unwrap()).collect();
     assert!(told.iter().all(|(room, e)| room == "tasks/1" && e.public.is_none()));
@@ -125,6 +131,14 @@ async fn a_task_from_claim_to_pictures() {
     );
     assert_eq!(frames[2]["data"]["images"][1]["seed"], 6);
     assert!(told[2].1.end && told.windows(2).all(|w| w[0].1.seq < w[1].1.seq));
+    let [(room, completion)] = news.as_slice() else { panic!("one notification: {news:?}") };
+    let frame: Value = serde_json::from_str(&completion.owner.as_ref().unwrap().v1).unwrap();
+    assert_eq!((room.as_str(), completion.end, completion.public.is_none()), ("notifications/1", false, true));
+    assert_eq!(
+        (&frame["type"], &frame["id"], &frame["seq"]),
+        (&json!("task.succeeded"), &json!(1), &json!(completion.seq))
+    );
+    assert_eq!(frame["data"]["images"][1]["seed"], 6);
 
     let images = kit.sql("SELECT * FROM images ORDER BY task_index", []).await;
     assert_eq!(images.len(), 2);
@@ -285,7 +299,8 @@ async fn failures_are_tried_again_while_attempts_last() {
     let task = kit.sql("SELECT status, error_code, error_message FROM tasks", []).await;
     let task = task.first().unwrap();
     assert_eq!((task.text("status"), task.text("error_code")), (Some("error"), Some("out_of_memory")));
-    assert!(kit.told().await.last().unwrap().1.end);
+    let (told, news) = told(&kit).await;
+    assert!(told.last().unwrap().1.end && news.len() == 1, "{news:?}");
 }
 
 #[tokio::test]
@@ -336,7 +351,8 @@ async fn the_sweeper_takes_tasks_back_from_lost_runners() {
     }
     let task = kit.sql("SELECT error_code FROM tasks", []).await;
     assert_eq!(task.first().unwrap().text("error_code"), Some("poison"));
-    assert!(kit.told().await.last().unwrap().1.end);
+    let (told, news) = told(&kit).await;
+    assert!(told.last().unwrap().1.end && news.len() == 1, "{news:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The handlers. Each is one database batch; delivery of hints goes on after the reply.
 
-use ::store::{list, outbox, queueing, tasks, watch};
+use ::store::{list, outbox, queueing, tasks, watch, webhooks};
 use domain::messages::{NO_PRICE, TASK_ENDED};
+use ports::Rows;
 use web::{Ctx, Json, PathId, Reply, Result};
 
 use crate::model::{self, NewTask};
@@ -51,15 +52,23 @@ pub async fn cancel(ctx: Ctx, PathId(id): PathId) -> Result {
     batch.extend(tasks::cancel(scope, id));
     let item = batch.push(list::item(&TASKS, scope, id));
     let event = batch.push(watch::change(&tasks::FRAMES, scope, id));
+    let news = batch.push(webhooks::ended(scope, "?3", [id.into()]));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;
     ctx.tell(format!("tasks/{id}"), watch::event(outcome.rows(event), ctx.cx.now.0));
+    ctx.tell_all(webhooks::told(outcome.rows(news)));
+    ctx.deliver();
     Ok(Reply::Item(outcome.item(item)?))
 }
 
 pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, batch) = ctx.writing()?;
-    let [objects, forgotten] = tasks::discard(scope, "?3", [id.into()]);
-    let reply = ctx.remove((scope, batch), &TASKS, id, [objects, forgotten, store::delete(scope, id)]).await?;
+    let (scope, mut batch) = ctx.writing()?;
+    batch.extend(list::writable(&TASKS, scope, id));
+    batch.extend(tasks::discard(scope, "?3", [id.into()]));
+    batch.push(store::delete(scope, id));
+    let news = batch.push(webhooks::ended(scope, "?3", [id.into()]));
+    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+    ctx.tell(format!("tasks/{id}"), watch::event(&Rows::default(), ctx.cx.now.0));
+    ctx.tell_all(webhooks::told(outcome.rows(news)));
     ctx.deliver();
-    Ok(reply)
+    Ok(Reply::Done)
 }

@@ -186,7 +186,8 @@ async fn a_waiting_task_is_canceled_at_once_and_only_once() {
     assert_eq!((canceled["status"].clone(), canceled["error"]["code"].clone()), (json!("error"), json!("canceled")));
     assert!(canceled["finished_at"].is_string());
     let told = kit.told().await;
-    assert!(told.last().is_some_and(|(room, event)| room == "tasks/1" && event.end));
+    assert!(told.iter().any(|(room, event)| room == "tasks/1" && event.end));
+    assert!(told.iter().any(|(room, _)| *room == format!("notifications/{}", ann.id)));
     let again = kit.post("/api/tasks/1/cancel", json!({})).by(&ann).send().await;
     assert_eq!((again.status, again.error().as_str()), (409, "task_ended"));
 }

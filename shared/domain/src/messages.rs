@@ -51,6 +51,7 @@ catalogue! {
     WRONG_OUTPUTS "wrong_outputs" Conflict "The result does not have as many pictures as were asked for." "結果的圖片數量與要求不符。" "结果的图片数量与要求不符。";
     OBJECT_MISSING "object_missing" Conflict "An object named in the result is not stored, or differs." "結果中的物件不存在或不符。" "结果中的对象不存在或不符。";
     INSUFFICIENT_POINTS "insufficient_points" PaymentRequired "There are not enough points for this." "積分不足，請先儲值。" "积分不足，请先充值。";
+    UNKNOWN_MODEL "unknown_model" Malformed "modelName names no model that is available." "modelName 所指的模型不存在或已停用。" "modelName 所指的模型不存在或已停用。";
     NO_PRICE "no_price" Unavailable "No price is set for this kind of task." "此類任務尚未定價。" "该类任务尚未定价。";
     REDEEM_CODE_INVALID "redeem_code_invalid" NotFound "This code is unknown, has expired or is used up." "兌換碼不存在、已過期或已用完。" "兑换码不存在、已过期或已用完。";
     ALREADY_REDEEMED "already_redeemed" Conflict "You have redeemed this code already." "您已兌換過此兌換碼。" "您已兑换过该兑换码。";
@@ -61,6 +62,8 @@ catalogue! {
     IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";
     UPLOAD_INCOMPLETE "upload_incomplete" Conflict "Parts of this upload are missing or differ." "上傳的分段不完整或不符。" "上传的分段不完整或不符。";
     UPLOAD_COMPLETE "upload_complete" Conflict "This upload is already complete." "此上傳已完成。" "该上传已完成。";
+    WEBHOOK_LIMIT "webhook_limit" Conflict "There are at most 50 webhooks a user." "每位使用者最多 50 個 webhook。" "每位用户最多 50 个 webhook。";
+    WEBHOOK_INACTIVE "webhook_inactive" Conflict "The webhook is not active." "此 webhook 未啟用。" "该 webhook 未启用。";
     RANGE_NOT_SATISFIABLE "range_not_satisfiable" OutOfRange "The range lies outside the object." "要求的範圍超出物件。" "请求的范围超出对象。";
 }
 

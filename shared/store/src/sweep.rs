@@ -6,7 +6,10 @@ use ports::Cx;
 
 use crate::batch::Batch;
 use crate::list::Scope;
-use crate::{idempotency, ledger, limits, outbox, tasks, watch};
+use crate::{idempotency, ledger, limits, outbox, tasks, watch, webhooks};
+
+/// Whoever sleeps longer is woken by a cron trigger in time.
+const CRON_MS: i64 = 60_000;
 
 /// Returns whether unfinished work remains, that is, whether to come back soon.
 pub async fn round(cx: &Cx) -> Result<bool, Error> {
@@ -25,24 +28,32 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
         [nonce.as_str().into()],
     ));
     let changed = batch.push(watch::change_where(&tasks::FRAMES, scope, "t.nonce = ?3", [nonce.as_str().into()]));
+    let ended = "SELECT id FROM tasks WHERE nonce = ?3 AND finished_at = ?2";
+    let news = batch.push(webhooks::ended(scope, ended, [nonce.as_str().into()]));
+    batch.extend(webhooks::sweep(scope));
     batch.push(limits::sweep(scope));
     batch.push(idempotency::sweep(scope));
     batch.push(scope.stmt("DELETE FROM tickets WHERE expires_at <= ?2", []));
     batch.push(scope.stmt("DELETE FROM sessions WHERE expires_at <= ?2", []));
     let outcome = batch.run(&*cx.ports.sql).await?;
-    for (room, event) in watch::events(&tasks::FRAMES, outcome.rows(changed)) {
+    let changes = watch::events(&tasks::FRAMES, outcome.rows(changed));
+    for (room, _) in &changes {
         log::info!("The lease or the time of {room} ran out: its attempt is over.");
+    }
+    for (room, event) in changes.into_iter().chain(webhooks::told(outcome.rows(news))) {
         if let Err(error) = cx.ports.hub.publish(&room, &event).await {
             log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
         }
     }
     // A full round may have left some behind.
     while outbox::flush(cx).await? > 0 {}
+    webhooks::dispatch(cx);
     let mut batch = Batch::new();
     let open = batch.push(scope.stmt(
         "SELECT EXISTS (SELECT 1 FROM tasks WHERE finished_at IS NULL) \
-         OR EXISTS (SELECT 1 FROM outbox) AS open",
-        [],
+         OR EXISTS (SELECT 1 FROM outbox) \
+         OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next_at < ?2 + ?3) AS open",
+        [CRON_MS.into()],
     ));
     let outcome = batch.run(&*cx.ports.sql).await?;
     Ok(outcome.rows(open).first().is_some_and(|row| row.flag("open")))

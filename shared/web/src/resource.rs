@@ -1,6 +1,6 @@
 //! The operations every resource has, over its `Spec`: list, read, create, change, remove. Each is one batch.
 
-use domain::Error;
+use domain::{Error, Id};
 use ports::Stmt;
 use store::{Batch, ListQuery, Scope, Spec, idempotency, list, watch};
 
@@ -14,8 +14,30 @@ impl Ctx {
     }
 
     /// The same in a batch that was begun with further conditions.
-    pub async fn list_in(&self, (scope, mut batch): (Scope, Batch), spec: &'static Spec) -> Result<Reply, Failure> {
+    pub async fn list_in(&self, (scope, batch): (Scope, Batch), spec: &'static Spec) -> Result<Reply, Failure> {
         let query = ListQuery::parse(spec, &self.parts.query, scope.me)?;
+        self.page((scope, batch), spec, query).await
+    }
+
+    /// The same of the rows that belong to `parent` alone: a condition with `{}` where its id goes.
+    pub async fn list_of(
+        &self,
+        (scope, batch): (Scope, Batch),
+        spec: &'static Spec,
+        condition: &'static str,
+        parent: Id,
+    ) -> Result<Reply, Failure> {
+        let mut query = ListQuery::parse(spec, &self.parts.query, scope.me)?;
+        query.conditions.push((condition.to_string(), parent.into()));
+        self.page((scope, batch), spec, query).await
+    }
+
+    async fn page(
+        &self,
+        (scope, mut batch): (Scope, Batch),
+        spec: &'static Spec,
+        query: ListQuery,
+    ) -> Result<Reply, Failure> {
         let [count, page] = list::statements(spec, &query, scope);
         let (count, page) = (batch.push(count), batch.push(page));
         let outcome = batch.run(&*self.cx.ports.sql).await?;

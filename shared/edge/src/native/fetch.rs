@@ -9,7 +9,7 @@ use ports::{Answer, Fetch, FetchError, Outgoing};
 
 #[derive(Default)]
 struct State {
-    answers: HashMap<String, Result<(u16, Vec<(String, String)>, Bytes), FetchError>>,
+    answers: HashMap<String, Result<Answer, FetchError>>,
     sent: Vec<Outgoing>,
 }
 
@@ -25,7 +25,8 @@ impl Outside {
     /// From now on this address answers so.
     pub fn answers(&self, url: &str, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
         let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        self.with(|s| s.answers.insert(url.to_string(), Ok((status, headers, body.into()))));
+        let answer = Answer { status, headers, body: body.into(), whole: true };
+        self.with(|s| s.answers.insert(url.to_string(), Ok(answer)));
     }
 
     /// From now on this address fails so.
@@ -47,8 +48,9 @@ impl Fetch for Outside {
             let answer = s.answers.get(&request.url).cloned().unwrap_or_else(nobody);
             let limit = request.max_bytes;
             s.sent.push(request);
-            let (status, headers, body) = answer?;
-            Ok(Answer { status, headers, whole: body.len() <= limit, body: body.slice(..body.len().min(limit)) })
+            let answer = answer?;
+            let length = answer.body.len();
+            Ok(Answer { whole: length <= limit, body: answer.body.slice(..length.min(limit)), ..answer })
         })
     }
 }

@@ -1,0 +1,382 @@
+//! From a change of a task to what its receivers get: which events, what body, signed how, tried how often.
+
+use domain::webhook::{PAUSES, Secret};
+use edge::native::{Account, Kit};
+use ports::{FetchError, Outgoing};
+use serde_json::{Value, json};
+use store::webhooks::{self, Round};
+use store::{Scope, sweep};
+
+use super::{kit, webhook};
+
+const URL: &str = "https://example.com/hook";
+
+async fn submit(kit: &Kit) -> i64 {
+    let now = kit.now().0;
+    let rows = kit
+        .sql(
+            "INSERT INTO tasks (name, type, status, params, origin, user_id, created_at, updated_at) \
+             VALUES ('貓 \"1\"', 'inference', 'waiting', '{}', 'https://easel.example', 1, ?1, ?1) RETURNING id",
+            [now.into()],
+        )
+        .await;
+    rows.first().unwrap().int("id").unwrap()
+}
+
+async fn start(kit: &Kit, task: i64) {
+    let args = [task.into(), kit.now().0.into()];
+    kit.sql(
+        "UPDATE tasks SET status = 'running', attempt = attempt + 1, lease = 'x', lease_until = ?2, \
+         started_at = coalesce(started_at, ?2) WHERE id = ?1",
+        args,
+    )
+    .await;
+}
+
+async fn succeed(kit: &Kit, task: i64) {
+    let data = r#"{"images":[{"id":5,"url":"/files/out/1/1/a.png","width":64,"height":32,"seed":7}]}"#;
+    let args = [task.into(), kit.now().0.into(), data.into()];
+    kit.sql(
+        "UPDATE tasks SET status = 'success', progress = 100, lease = NULL, lease_until = NULL, finished_at = ?2, data = ?3 \
+         WHERE id = ?1",
+        args,
+    )
+    .await;
+}
+
+async fn fail(kit: &Kit, task: i64, code: &str) {
+    let args = [task.into(), kit.now().0.into(), code.into()];
+    kit.sql(
+        "UPDATE tasks SET status = 'error', lease = NULL, lease_until = NULL, finished_at = ?2, error_code = ?3, \
+         error_message = 'why' WHERE id = ?1",
+        args,
+    )
+    .await;
+}
+
+/// One user with a webhook for everything, answered 200.
+async fn told(events: Value) -> (Kit, Account, Secret) {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let made = webhook(&kit, &ann, json!({"url": URL, "events": events})).await;
+    kit.outside.answers(URL, 200, &[], "thanks");
+    let secret = Secret::parse(made["secret"].as_str().unwrap()).unwrap();
+    (kit, ann, secret)
+}
+
+/// Delivers all that is due; what was sent.
+async fn deliver(kit: &Kit) -> Vec<Outgoing> {
+    while webhooks::deliver(&kit.cx()).await.unwrap() == Round::Full {}
+    kit.outside.sent()
+}
+
+fn header<'a>(sent: &'a Outgoing, name: &str) -> &'a str {
+    sent.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str()).unwrap()
+}
+
+fn body(sent: &Outgoing) -> Value {
+    serde_json::from_slice(&sent.body).unwrap()
+}
+
+fn types(sent: &[Outgoing]) -> Vec<String> {
+    sent.iter().map(|each| body(each)["type"].as_str().unwrap().to_string()).collect()
+}
+
+fn verify(sent: &Outgoing, secret: &Secret) -> bool {
+    let timestamp = header(sent, "webhook-timestamp").parse().unwrap();
+    secret.verify(header(sent, "webhook-id"), timestamp, &sent.body, header(sent, "webhook-signature"))
+}
+
+async fn log(kit: &Kit, by: &Account) -> Value {
+    kit.get("/api/webhooks/1/deliveries").by(by).send().await.json()["list"].clone()
+}
+
+#[tokio::test]
+async fn every_change_of_a_task_is_told_once_signed() {
+    let (kit, ann, secret) =
+        told(json!(["task.created", "task.started", "task.succeeded", "task.failed", "task.canceled"])).await;
+    let task = submit(&kit).await;
+    start(&kit, task).await;
+    kit.sql("UPDATE tasks SET status = 'waiting', lease = NULL, lease_until = NULL", []).await;
+    start(&kit, task).await;
+    kit.wait(1500);
+    succeed(&kit, task).await;
+    let sent = deliver(&kit).await;
+    assert_eq!(types(&sent), ["task.created", "task.started", "task.succeeded"], "started once, whatever the attempts");
+    for each in &sent {
+        assert!(verify(each, &secret));
+        assert_eq!((each.method, each.url.as_str(), header(each, "content-type")), ("POST", URL, "application/json"));
+        assert_eq!(header(each, "webhook-timestamp"), kit.now().seconds().to_string());
+    }
+    assert_eq!(
+        body(&sent[2]),
+        json!({"type": "task.succeeded", "timestamp": "2026-11-20T00:00:01.501Z", "data": {
+            "id": 1, "name": "貓 \"1\"", "type": "inference", "status": "success", "progress": 100,
+            "data": {"images": [{"id": 5, "url": "https://easel.example/files/out/1/1/a.png", "width": 64, "height": 32, "seed": 7}]},
+            "error": null, "cost": 0, "attempt": 2, "task_no": null,
+            "created_at": "2026-11-20T00:00:00.001Z", "finished_at": "2026-11-20T00:00:01.501Z"}})
+    );
+    let first = body(&sent[0]);
+    assert_eq!((&first["data"]["status"], &first["data"]["finished_at"]), (&json!("waiting"), &json!(null)));
+    assert!(deliver(&kit).await.is_empty(), "once is enough");
+    let log = log(&kit, &ann).await;
+    assert_eq!(log.as_array().unwrap().len(), 3);
+    assert_eq!(
+        (&log[0]["type"], &log[0]["status"], &log[0]["next_at"], &log[0]["task_id"]),
+        (&json!("task.succeeded"), &json!("delivered"), &json!(null), &json!(1))
+    );
+    assert_eq!(log[0]["attempts"], json!([{"time": kit.now().rfc3339(), "status": 200, "error": null}]));
+    assert_eq!(log[0]["event_id"], header(&sent[2], "webhook-id"));
+}
+
+#[tokio::test]
+async fn the_ways_a_task_can_end() {
+    let (kit, _, _) = told(json!(["task.failed", "task.canceled"])).await;
+    let bob = kit.user("bob").await;
+    for _ in 0..4 {
+        submit(&kit).await;
+    }
+    fail(&kit, 1, "poison").await;
+    fail(&kit, 2, "canceled").await;
+    kit.sql("DELETE FROM tasks WHERE id = 3", []).await;
+    kit.sql("UPDATE tasks SET user_id = ?1 WHERE id = 4", [bob.id.into()]).await;
+    kit.sql("DELETE FROM users WHERE id = ?1", [bob.id.into()]).await;
+    kit.sql("DELETE FROM tasks WHERE id = 1", []).await;
+    let sent = deliver(&kit).await;
+    assert_eq!(types(&sent), ["task.failed", "task.canceled", "task.canceled"], "nobody is told of an account's end");
+    assert_eq!(body(&sent[0])["data"]["error"], json!({"code": "poison", "message": "why"}));
+    let removed = &body(&sent[2])["data"];
+    assert_eq!(
+        (&removed["status"], &removed["error"]["code"], &removed["id"]),
+        (&json!("error"), &json!("canceled"), &json!(3))
+    );
+    assert!(removed["finished_at"].is_string());
+}
+
+#[tokio::test]
+async fn only_what_is_wanted_is_kept_and_ends_always_are() {
+    let (kit, ann, _) = told(json!(["task.succeeded"])).await;
+    let bob = kit.user("bob").await;
+    webhook(&kit, &bob, json!({"url": "https://bob.example.com/"})).await;
+    let task = submit(&kit).await;
+    start(&kit, task).await;
+    assert_eq!(kit.number("SELECT count(*) FROM events").await, 0);
+    fail(&kit, task, "x").await;
+    assert_eq!(kit.number("SELECT count(*) FROM events WHERE ended = 1").await, 1, "for notifications");
+    assert_eq!(kit.number("SELECT count(*) FROM deliveries").await, 0, "others' tasks are none of bob's business");
+    kit.patch("/api/webhooks/1", json!({"active": false})).by(&ann).send().await;
+    let task = submit(&kit).await;
+    succeed(&kit, task).await;
+    assert_eq!(kit.number("SELECT count(*) FROM deliveries").await, 0, "not to one that is not active");
+}
+
+#[tokio::test]
+async fn a_tasks_own_webhook_is_told_everything_of_that_task() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let scope = Scope { me: ann.id, now: kit.now(), profile: domain::Profile::V1 };
+    for _ in 0..2 {
+        kit.cx().ports.sql.run(vec![webhooks::for_task(scope, URL)]).await.unwrap();
+    }
+    let endpoint = webhooks::OF_TASK.replace("{}", "?3");
+    let insert = format!(
+        "INSERT INTO tasks (name, type, status, params, user_id, webhook_id, created_at, updated_at) \
+         VALUES ('t', 'inference', 'waiting', '{{}}', ?1, {endpoint}, ?2, ?2)"
+    );
+    kit.cx().ports.sql.run(vec![scope.stmt(insert, [URL.into()])]).await.unwrap();
+    submit(&kit).await;
+    start(&kit, 1).await;
+    start(&kit, 2).await;
+    fail(&kit, 1, "x").await;
+    fail(&kit, 2, "x").await;
+    kit.outside.answers(URL, 204, &[], "");
+    let sent = deliver(&kit).await;
+    assert_eq!(types(&sent), ["task.created", "task.started", "task.failed"]);
+    assert!(sent.iter().all(|each| body(each)["data"]["id"] == 1));
+    let secret = kit.get("/api/webhooks/1/secret").by(&ann).send().await.json();
+    assert!(verify(&sent[0], &Secret::parse(secret["secret"].as_str().unwrap()).unwrap()));
+    assert_eq!(kit.get("/api/webhooks").by(&ann).send().await.json()["list"][0]["standing"], false);
+}
+
+#[tokio::test]
+async fn ten_tries_with_one_id_and_one_body() {
+    let (kit, ann, secret) = told(json!(["task.failed"])).await;
+    kit.outside.answers(URL, 500, &[], "");
+    let task = submit(&kit).await;
+    fail(&kit, task, "x").await;
+    let mut all = deliver(&kit).await;
+    for (n, pause) in PAUSES.into_iter().enumerate() {
+        kit.wait(pause - 1);
+        assert!(deliver(&kit).await.is_empty(), "{n}: not before its time");
+        kit.wait(pause / 10 + 1);
+        all.extend(deliver(&kit).await);
+        assert_eq!(all.len(), n + 2);
+    }
+    kit.wait(48 * 3_600_000);
+    assert!(deliver(&kit).await.is_empty());
+    let one = &all[0];
+    assert!(all.iter().all(|each| verify(each, &secret) && each.body == one.body));
+    assert!(all.iter().all(|each| header(each, "webhook-id") == header(one, "webhook-id")));
+    let log = log(&kit, &ann).await;
+    assert_eq!((&log[0]["status"], &log[0]["next_at"]), (&json!("failed"), &json!(null)));
+    let attempts = log[0]["attempts"].as_array().unwrap();
+    assert_eq!(
+        (attempts.len(), &attempts[9]["status"], &attempts[9]["error"]),
+        (10, &json!(500), &json!("the answer was 500"))
+    );
+    assert_eq!(kit.get("/api/webhooks/1").by(&ann).send().await.json()["failing"], true);
+
+    kit.outside.answers(URL, 200, &[], "");
+    let again = kit.post("/api/webhooks/1/deliveries/1/replay", json!({})).by(&ann).send().await.json();
+    assert_eq!(again["status"], "pending");
+    kit.settle().await;
+    let again = kit.outside.sent();
+    assert_eq!(
+        (again.len(), &again[0].body, header(&again[0], "webhook-id")),
+        (1, &one.body, header(one, "webhook-id"))
+    );
+    assert_eq!(kit.get("/api/webhooks/1").by(&ann).send().await.json()["failing"], false);
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_said() {
+    let (kit, ann, _) = told(json!(["task.failed"])).await;
+    for n in 0..4 {
+        match n {
+            0 => kit.outside.fails(URL, FetchError::TimedOut),
+            1 => kit.outside.fails(URL, FetchError::Failed("x".repeat(1000))),
+            2 => kit.outside.answers(URL, 302, &[("location", "http://169.254.169.254/")], ""),
+            // The rules may have changed since the webhook was made.
+            _ => drop(kit.sql("UPDATE webhooks SET url = 'http://10.0.0.1/'", []).await),
+        }
+        let task = submit(&kit).await;
+        fail(&kit, task, "x").await;
+        kit.wait(1);
+        let sent = deliver(&kit).await;
+        assert!(sent.iter().all(|each| each.url == URL), "{n}: no redirect is followed, nothing private called");
+        let attempt = log(&kit, &ann).await[0]["attempts"][0].clone();
+        let error = attempt["error"].as_str().unwrap().to_string();
+        match n {
+            0 => assert_eq!(error, "no answer in time"),
+            1 => assert_eq!(error.len(), 200),
+            2 => assert_eq!(error, "the answer was 302"),
+            _ => assert_eq!((error.as_str(), sent.len()), ("not an address of the public internet", 0)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_rotation_both_secrets_sign_for_a_day() {
+    let (kit, ann, first) = told(json!(["task.failed"])).await;
+    let rotated = kit.post("/api/webhooks/1/rotate", json!({})).by(&ann).send().await.json();
+    let second = Secret::parse(rotated["secret"].as_str().unwrap()).unwrap();
+    for (after, old) in [(0, true), (24 * 3_600_000 - 1, true), (1, false)] {
+        kit.wait(after);
+        let task = submit(&kit).await;
+        fail(&kit, task, "x").await;
+        let sent = deliver(&kit).await;
+        assert_eq!((verify(&sent[0], &second), verify(&sent[0], &first)), (true, old), "{after}");
+        assert_eq!(header(&sent[0], "webhook-signature").split(' ').count(), if old { 2 } else { 1 });
+    }
+    for n in 0..6 {
+        let reply = kit.post("/api/webhooks/1/rotate", json!({})).by(&ann).send().await;
+        assert_eq!(reply.status, if n < 5 { 200 } else { 429 });
+    }
+    let task = submit(&kit).await;
+    fail(&kit, task, "x").await;
+    let sent = deliver(&kit).await;
+    assert_eq!(header(&sent[0], "webhook-signature").split(' ').count(), 6);
+    assert!(verify(&sent[0], &second));
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_left_alone() {
+    let (kit, ann, _) = told(json!(["task.failed"])).await;
+    kit.outside.answers(URL, 500, &[], "");
+    let task = submit(&kit).await;
+    fail(&kit, task, "x").await;
+    deliver(&kit).await;
+    kit.outside.answers(URL, 410, &[], "");
+    let task = submit(&kit).await;
+    fail(&kit, task, "x").await;
+    assert_eq!(deliver(&kit).await.len(), 1);
+    assert_eq!(kit.get("/api/webhooks/1").by(&ann).send().await.json()["active"], false);
+    assert_eq!(kit.number("SELECT count(*) FROM deliveries WHERE status = 'failed'").await, 2, "also what waited");
+    let refused = kit.post("/api/webhooks/1/deliveries/1/replay", json!({})).by(&ann).send().await;
+    assert_eq!((refused.status, refused.error().as_str()), (409, "webhook_inactive"));
+    kit.patch("/api/webhooks/1", json!({"active": true})).by(&ann).send().await;
+    assert_eq!(kit.post("/api/webhooks/1/deliveries/1/replay", json!({})).by(&ann).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_crash_between_claim_and_record_costs_one_try() {
+    let (kit, ann, _) = told(json!(["task.failed"])).await;
+    let task = submit(&kit).await;
+    fail(&kit, task, "x").await;
+    // As a process that died leaves it.
+    let now = kit.now().0;
+    kit.sql("UPDATE deliveries SET tries = 1, next_at = ?1 + 90000", [now.into()]).await;
+    assert!(deliver(&kit).await.is_empty());
+    kit.wait(90_000);
+    assert_eq!(deliver(&kit).await.len(), 1);
+    kit.sql("UPDATE deliveries SET status = 'pending', tries = 10, next_at = 0", []).await;
+    assert!(deliver(&kit).await.is_empty(), "there is no eleventh try");
+    sweep::round(&kit.cx()).await.unwrap();
+    assert_eq!(log(&kit, &ann).await[0]["status"], "failed");
+}
+
+#[tokio::test]
+async fn the_sweeper_delivers_stays_awake_for_it_and_forgets_in_the_end() {
+    let (kit, _, _) = told(json!(["task.failed"])).await;
+    kit.outside.answers(URL, 500, &[], "");
+    let task = submit(&kit).await;
+    fail(&kit, task, "x").await;
+    assert!(sweep::round(&kit.cx()).await.unwrap(), "one is due");
+    kit.settle().await;
+    assert_eq!(kit.outside.sent().len(), 1);
+    assert!(sweep::round(&kit.cx()).await.unwrap(), "the next try is near");
+    kit.wait(6_000);
+    sweep::round(&kit.cx()).await.unwrap();
+    kit.settle().await;
+    assert_eq!(kit.outside.sent().len(), 1);
+    assert!(!sweep::round(&kit.cx()).await.unwrap(), "what is minutes away is cron's");
+    kit.sql("UPDATE deliveries SET next_at = 9e15", []).await;
+    kit.wait(31 * 24 * 3_600_000);
+    sweep::round(&kit.cx()).await.unwrap();
+    assert_eq!(kit.number("SELECT count(*) FROM events").await, 1, "still to be delivered");
+    kit.sql("UPDATE deliveries SET status = 'failed'", []).await;
+    kit.sql("UPDATE webhooks SET standing = 0", []).await;
+    sweep::round(&kit.cx()).await.unwrap();
+    sweep::round(&kit.cx()).await.unwrap();
+    assert_eq!(kit.number("SELECT count(*) FROM events").await, 0);
+    assert_eq!(kit.number("SELECT count(*) FROM deliveries").await, 0);
+    assert_eq!(kit.number("SELECT count(*) FROM webhooks").await, 0);
+}
+
+#[tokio::test]
+async fn many_are_sent_a_few_at_a_time_and_nobody_twice() {
+    let (kit, _, _) = told(json!(["task.failed"])).await;
+    for _ in 0..20 {
+        let task = submit(&kit).await;
+        fail(&kit, task, "x").await;
+    }
+    let cx = kit.cx();
+    let (one, two) = tokio::join!(webhooks::deliver(&cx), webhooks::deliver(&cx));
+    assert_eq!((one.unwrap(), two.unwrap()), (Round::Full, Round::Full));
+    let mut sent = kit.outside.sent();
+    assert!(sent.len() >= 6);
+    sent.extend(deliver(&kit).await);
+    let mut ids: Vec<_> = sent.iter().map(|each| header(each, "webhook-id").to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((sent.len(), ids.len()), (20, 20));
+}
+
+#[tokio::test]
+async fn events_never_change() {
+    let (kit, _, _) = told(json!(["task.failed"])).await;
+    let task = submit(&kit).await;
+    fail(&kit, task, "x").await;
+    let change = ports::Stmt::new("UPDATE events SET body = '{}'", []);
+    assert!(kit.cx().ports.sql.run(vec![change]).await.is_err());
+}
