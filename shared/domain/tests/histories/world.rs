@@ -242,7 +242,12 @@ impl World {
                 }
             };
         })?;
-        Ok(answer.unwrap_or(Outcome::Stale))
+        match answer {
+            Ok(outcome) if twist.is_some() => {
+                Err(format!("{twist:?} is wrong in a report of task {task}: {outcome:?}"))
+            }
+            answer => Ok(answer.unwrap_or(Outcome::Stale)),
+        }
     }
 
     pub fn task(&self, id: Id) -> Option<&Task> {
