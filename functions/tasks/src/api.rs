@@ -2,6 +2,7 @@
 
 use ::store::{list, outbox, queueing, tasks, watch, webhooks};
 use domain::messages::{NO_PRICE, TASK_ENDED};
+use domain::outbound;
 use ports::Rows;
 use web::{Ctx, Json, PathId, Reply, Result};
 
@@ -23,6 +24,10 @@ pub async fn events(ctx: Ctx, PathId(id): PathId) -> Result {
 pub async fn create(ctx: Ctx, body: Json) -> Result {
     let (scope, mut batch) = ctx.writing()?;
     let task = NewTask::read(&body.value, |url, field| ctx.picture(url, field), || ctx.cx.token())?;
+    if let Some(url) = &task.webhook {
+        outbound::admit(url, &ctx.cx.config.fetch_allow, "webhook")?;
+        batch.push(webhooks::for_task(scope, url));
+    }
     let nonce = ctx.cx.token();
     let queued = task.queued(&ctx, &nonce);
     batch.meaning("gone", &NO_PRICE);

@@ -16,7 +16,7 @@ pub static PATCH: Form = Form(&[
 ]);
 
 /// Part of the contract, and not served by the runners yet: said so instead of passed over.
-const NOT_YET: [&str; 4] = ["mask", "model_id", "loras", "webhook"];
+const NOT_YET: [&str; 3] = ["mask", "model_id", "loras"];
 
 pub struct NewTask {
     pub name: String,
@@ -29,6 +29,8 @@ pub struct NewTask {
     pub work: f64,
     /// It is drawn over a picture.
     pub from_image: bool,
+    /// Who is told what becomes of it, beside the user's standing webhooks.
+    pub webhook: Option<String>,
 }
 
 impl NewTask {
@@ -70,6 +72,7 @@ impl NewTask {
             pictures,
             work,
             from_image,
+            webhook: values.text("webhook"),
         })
     }
 
@@ -87,6 +90,7 @@ impl NewTask {
             pictures: self.pictures,
             work: self.work,
             origin: ctx.origin(),
+            webhook: self.webhook.as_deref(),
             deadline_ms: ctx.cx.config.task_deadline_ms,
         }
     }

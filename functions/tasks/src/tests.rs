@@ -111,7 +111,6 @@ async fn what_is_not_served_yet_is_said() {
         ("mask", json!("https://example.com/a.png")),
         ("model_id", json!(1)),
         ("loras", json!([{"model_id": 1}])),
-        ("webhook", json!("https://example.com/hook")),
     ] {
         let mut body = json!({"prompt": "a"});
         body[field] = value;
@@ -213,6 +212,33 @@ async fn deleting_removes_the_task_and_what_its_runner_stored() {
     assert_eq!(kit.get("/api/tasks/1").by(&ann).send().await.status, 404);
     assert_eq!(kit.number("SELECT count(*) FROM outbox WHERE kind = 'delete_blob'").await, 1);
     assert!(kit.told().await.iter().any(|(_, event)| event.end && event.owner.is_none()));
+}
+
+#[tokio::test]
+async fn a_task_may_bring_its_own_webhook() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let url = "https://example.com/hook";
+    for private in ["http://localhost/", "http://10.0.0.1/", "http://a@example.com/", "http://example.com:25/"] {
+        let refused = kit.post("/api/tasks", json!({"prompt": "a", "webhook": private})).by(&ann).send().await;
+        assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_parameter:webhook"), "{private}");
+    }
+    assert_eq!(kit.number("SELECT count(*) FROM webhooks").await, 0);
+    kit.outside.answers(url, 200, &[], "");
+    for _ in 0..2 {
+        submit(&kit, &ann, json!({"prompt": "a", "webhook": url})).await;
+    }
+    submit(&kit, &ann, json!({"prompt": "a"})).await;
+    for id in [1, 3] {
+        kit.post(&format!("/api/tasks/{id}/cancel"), json!({})).by(&ann).send().await;
+    }
+    kit.settle().await;
+    let told = kit.outside.sent().into_iter().map(|sent| serde_json::from_slice::<Value>(&sent.body).unwrap());
+    let told: Vec<_> =
+        told.map(|body| (body["type"].as_str().unwrap().to_string(), body["data"]["id"].clone())).collect();
+    let event = |what: &str, id: i64| (what.to_string(), json!(id));
+    assert_eq!(told, [event("task.created", 1), event("task.created", 2), event("task.canceled", 1)]);
+    assert_eq!(kit.number("SELECT count(*) FROM webhooks").await, 1, "one for each address");
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub struct NewTask<'a> {
     pub work: f64,
     /// What links in its webhooks begin with.
     pub origin: &'a str,
+    /// The address of its own webhook; `webhooks::for_task` comes before.
+    pub webhook: Option<&'a str>,
     pub deadline_ms: i64,
 }
 
@@ -47,7 +49,8 @@ pub fn priced(scope: Scope, task: &NewTask) -> Stmt {
 pub fn insert(scope: Scope, task: &NewTask) -> Stmt {
     const TURN: &str = "1 + max((SELECT turn FROM queue_clocks WHERE type = 'inference'), coalesce((SELECT max(turn) \
         FROM tasks WHERE user_id = ?1 AND type = 'inference' AND status = 'waiting'), 0))";
-    let args: [Value; 13] = [
+    const ENDPOINT: &str = "(SELECT id FROM webhooks WHERE user_id = ?1 AND url = ?16 AND standing = 0)";
+    let args: [Value; 14] = [
         task.model_name.into(),
         task.task_type.into(),
         i64::from(task.pictures).into(),
@@ -61,13 +64,14 @@ pub fn insert(scope: Scope, task: &NewTask) -> Stmt {
         task.work.into(),
         task.origin.into(),
         task.deadline_ms.into(),
+        task.webhook.into(),
     ];
     scope.stmt(
         format!(
             "INSERT INTO tasks (name, type, status, params, public, pairs, nonce, max_attempts, user_id, not_before, \
-             hinted_at, deadline, cost, turn, task_no, model_name, task_type, work, origin, created_at, updated_at) \
+             hinted_at, deadline, cost, turn, task_no, model_name, task_type, work, origin, webhook_id, created_at, updated_at) \
              VALUES (?6, 'inference', 'waiting', ?7, ?8, ?9, ?10, ?11, ?1, ?2, ?2, ?2 + ?15, ?5 * ({PRICE}), {TURN}, ?12, ?3, \
-             ?4, ?13, ?14, ?2, ?2)"
+             ?4, ?13, ?14, {ENDPOINT}, ?2, ?2)"
         ),
         args,
     )

@@ -13,8 +13,8 @@ use crate::list::Scope;
 use crate::spec::{Column, Kind, Search, Spec};
 use crate::watch;
 
-/// Makes the endpoint for one task's own `webhook`, or finds it: one for each user and address. To be run before the
-/// task is inserted with `webhook_id` as `OF_TASK` says.
+/// Makes the endpoint for one task's own `webhook`, or finds it: one for each user and address. To be run before
+/// `queueing::insert`.
 pub fn for_task(scope: Scope, url: &str) -> Stmt {
     scope.stmt(
         "INSERT INTO webhooks (user_id, url, events, standing, created_at, updated_at) VALUES (?1, ?3, '[]', 0, ?2, ?2) \
@@ -22,9 +22,6 @@ pub fn for_task(scope: Scope, url: &str) -> Stmt {
         [url.into()],
     )
 }
-
-/// The endpoint `for_task` made, as an SQL expression; `{}` stands for the parameter with the address.
-pub const OF_TASK: &str = "(SELECT id FROM webhooks WHERE user_id = ?1 AND url = {} AND standing = 0)";
 
 /// The last of a user's tasks to end, and what is sent of every one that does: the room `notifications/{user}`.
 pub static NOTIFICATIONS: Spec = Spec {
