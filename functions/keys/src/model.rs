@@ -34,14 +34,7 @@ impl NewKey {
     /// All scopes unless some are named.
     pub fn read(body: &Value, now: Millis) -> Result<NewKey, Error> {
         let values = Self::FORM.create(body)?;
-        let expires_at = values.int("expires_at").map(Millis);
-        if expires_at.is_some_and(|end| end <= now) {
-            let phrase =
-                Arg::Phrase {
-                    en: "a time in the future".into(), hant: "未來的時間".into(), hans: "未来的时间".into()
-                };
-            return Err(INVALID_PARAMETER.on("expires_at").arg("expires_at").phrase(phrase));
-        }
+        let expires_at = values.future("expires_at", now)?;
         let scopes = scopes(&values)?.unwrap_or_else(|| json!(Access::ALL.map(Access::name)).to_string());
         Ok(NewKey { name: values.text("name").unwrap_or_default(), scopes, expires_at })
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Arg;
 use crate::messages::{INVALID_PARAMETER, MALFORMED_JSON, MISSING_PARAMETER, NOTHING_TO_CHANGE};
-use crate::{Error, MAX_ID, profile::camel};
+use crate::{Error, MAX_ID, Millis, profile::camel};
 
 pub struct Form(pub &'static [Field]);
 
@@ -114,6 +114,16 @@ impl Values {
 
     pub fn bool(&self, name: &str) -> Option<bool> {
         self.get(name)?.as_bool()
+    }
+
+    /// A time that must lie ahead.
+    pub fn future(&self, name: &'static str, now: Millis) -> Result<Option<Millis>, Error> {
+        let time = self.int(name).map(Millis);
+        if time.is_some_and(|time| time <= now) {
+            let [en, hant, hans] = ["a time in the future", "未來的時間", "未来的时间"].map(String::from);
+            return Err(INVALID_PARAMETER.on(name).arg(name).phrase(Arg::Phrase { en, hant, hans }));
+        }
+        Ok(time)
     }
 
     pub fn texts(&self, name: &str) -> Option<Vec<String>> {
@@ -437,6 +447,19 @@ mod tests {
         let error = FORM.create(&json!({"name": "a", "scale": 0})).unwrap_err();
         assert_eq!(error.text(Lang::En), "scale must be a number from 1 to 20.");
         assert_eq!(number(-0.25), "-0.25");
+    }
+
+    #[test]
+    fn times_ahead_are_later_than_now() {
+        static END: Form = Form(&[Field::optional("end", Rule::Time, ("End", "到期"))]);
+        let read = |text: &str| END.create(&json!({"end": text})).and_then(|v| v.future("end", Millis(1000)));
+        assert_eq!(read("1970-01-01T00:00:01.001Z"), Ok(Some(Millis(1001))));
+        let past = read("1970-01-01T00:00:01Z").unwrap_err();
+        assert_eq!(
+            (past.field.as_deref(), past.text(Lang::En)),
+            (Some("end"), "end must be a time in the future.".into())
+        );
+        assert_eq!(END.create(&json!({})).and_then(|v| v.future("end", Millis(1000))), Ok(None));
     }
 
     #[test]
