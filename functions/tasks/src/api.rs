@@ -3,7 +3,7 @@
 use ::store::{list, outbox, queueing, tasks, watch, webhooks};
 use domain::messages::{NO_PRICE, TASK_ENDED};
 use domain::outbound;
-use ports::Rows;
+use ports::{Rows, Stmt};
 use web::{Ctx, Json, PathId, Reply, Result};
 
 use crate::model::{self, NewTask};
@@ -26,14 +26,13 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     let task = NewTask::read(&body.value, |url, field| ctx.picture(url, field), || ctx.cx.token())?;
     if let Some(url) = &task.webhook {
         outbound::admit(url, &ctx.cx.config.fetch_allow, "webhook")?;
-        batch.push(webhooks::for_task(scope, url));
     }
     let nonce = ctx.cx.token();
     let queued = task.queued(&ctx, &nonce);
     batch.meaning("gone", &NO_PRICE);
-    batch.push(queueing::priced(scope, &queued));
+    let mut insert: Vec<Stmt> = task.webhook.iter().map(|url| webhooks::for_task(scope, url)).collect();
+    insert.extend([queueing::priced(scope, &queued), queueing::insert(scope, &queued)]);
     let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
-    let insert = queueing::insert(scope, &queued);
     let reply = ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await?;
     ctx.deliver();
     Ok(reply)
