@@ -21,6 +21,7 @@ pub mod room;
 pub mod runner;
 pub mod search;
 pub mod task;
+pub mod taskno;
 pub mod time;
 pub mod webhook;
 

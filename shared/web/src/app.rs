@@ -162,7 +162,7 @@ impl Routes {
 pub struct App {
     pub name: &'static str,
     pub ops: Vec<Op>,
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     router: Router,
     writes: Access,
     exceptions: Vec<Exception>,

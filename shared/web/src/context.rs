@@ -149,10 +149,18 @@ impl Ctx {
         if set.is_empty() { &self.parts.origin } else { set }
     }
 
+    /// The key of one of our stored files, when `url` is its address.
+    pub fn own_file<'a>(&self, url: &'a str) -> Option<&'a str> {
+        domain::file::key(url, &[self.origin(), &self.parts.origin])
+    }
+
     /// A picture a task may start from: one of our files, or anywhere on the public internet.
     pub fn picture(&self, url: &str, field: &'static str) -> Result<(), Error> {
-        let own = domain::file::key(url, &[self.origin(), &self.parts.origin]).is_some();
-        if own { Ok(()) } else { domain::outbound::admit(url, &self.cx.config.fetch_allow, field) }
+        if self.own_file(url).is_some() {
+            Ok(())
+        } else {
+            domain::outbound::admit(url, &self.cx.config.fetch_allow, field)
+        }
     }
 
     /// The caller's address, as the platform reports it.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use store::{FilterRule, Kind, Search, Spec};
 
 use crate::app::{App, Op, Replies};
+use crate::dialect::Dialect;
 
 /// The `paths` and `components` of one function; xtask merges them into one document.
 pub fn fragment(app: &App) -> Value {
@@ -37,19 +38,21 @@ fn operation(app: &App, op: &Op) -> Value {
         .map(|name| json!({"name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     if let Replies::Page(spec) = op.replies {
-        parameters.extend(list_parameters(spec));
+        parameters.extend(list_parameters(spec, app.dialect));
     }
     if op.idempotent {
         parameters
             .push(json!({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}}));
     }
+    let coded = app.dialect == Dialect::Coded;
     let json_of = |schema: Value| json!({"application/json": {"schema": schema}});
+    let data_of = |schema: Value| json_of(if coded { envelope(&json!(200), schema) } else { schema });
     let reference = |spec: &Spec| json!({"$ref": format!("#/components/schemas/{}", spec.name)});
     let (status, response) = match op.replies {
         Replies::Page(spec) => {
-            ("200", json!({"description": "A page", "content": json_of(page_schema(reference(spec)))}))
+            ("200", json!({"description": "A page", "content": data_of(page_schema(reference(spec), app.dialect))}))
         }
-        Replies::Item(spec) => ("200", json!({"description": "The object", "content": json_of(reference(spec))})),
+        Replies::Item(spec) => ("200", json!({"description": "The object", "content": data_of(reference(spec))})),
         Replies::Created(spec) => {
             ("201", json!({"description": "The new object", "content": json_of(reference(spec))}))
         }
@@ -57,14 +60,19 @@ fn operation(app: &App, op: &Op) -> Value {
             ("201", json!({"description": words, "content": json_of(json!({"type": "object"}))}))
         }
         Replies::Object(_, words) => {
-            ("200", json!({"description": words, "content": json_of(json!({"type": "object"}))}))
+            ("200", json!({"description": words, "content": data_of(json!({"type": "object"}))}))
         }
         Replies::Nothing => ("204", json!({"description": "Done"})),
         Replies::Bytes(media) => ("200", json!({"description": "The content", "content": {media: {}}})),
     };
+    let error = if coded {
+        json!({"description": "An error; the message is in Chinese", "content": json_of(envelope(&json!(400), json!({"type": "null"})))})
+    } else {
+        json!({"$ref": "#/components/responses/Error"})
+    };
     let mut out = json!({
         "tags": [app.name], "summary": op.summary, "parameters": parameters,
-        "responses": {status: response, "default": {"$ref": "#/components/responses/Error"}},
+        "responses": {status: response, "default": error},
     });
     if let Some(form) = op.body {
         out["requestBody"] = json!({"required": true, "content": json_of(form.schema())});
@@ -75,7 +83,14 @@ fn operation(app: &App, op: &Op) -> Value {
     out
 }
 
-fn list_parameters(spec: &Spec) -> Vec<Value> {
+/// Of the points task API: the code is the status.
+fn envelope(code: &Value, data: Value) -> Value {
+    json!({"type": "object", "required": ["code", "message", "data"], "properties": {
+        "code": {"type": "integer", "examples": [code]}, "message": {"type": "string"}, "data": data,
+    }})
+}
+
+fn list_parameters(spec: &Spec, dialect: Dialect) -> Vec<Value> {
     let query = |name: &str, schema: Value, words: &str| json!({"name": name, "in": "query", "schema": schema, "description": words});
     let sorts: Vec<&str> = spec.sorts.iter().map(|s| s.name).collect();
     let mut out = vec![
@@ -88,6 +103,11 @@ fn list_parameters(spec: &Spec) -> Vec<Value> {
         query("cursor", json!({"type": "string"}), "next_cursor of the page before"),
         query("sort", json!({"type": "string", "enum": sorts}), "order; ties are broken by id"),
     ];
+    if dialect == Dialect::Coded {
+        // Its pages have no cursor, and its own name for the size.
+        out.retain(|parameter| parameter["name"] != "cursor");
+        out[1]["name"] = json!("size");
+    }
     for filter in spec.filters {
         let words = match filter.rule {
             FilterRule::Users(_) => "user ids or `me`, separated by commas (union); repeat for intersection",
@@ -107,7 +127,13 @@ fn list_parameters(spec: &Spec) -> Vec<Value> {
     out
 }
 
-fn page_schema(item: Value) -> Value {
+fn page_schema(item: Value, dialect: Dialect) -> Value {
+    if dialect == Dialect::Coded {
+        return json!({"type": "object", "required": ["records", "total", "size", "current", "pages"], "properties": {
+            "records": {"type": "array", "items": item}, "total": {"type": "integer"}, "size": {"type": "integer"},
+            "current": {"type": "integer"}, "pages": {"type": "integer"},
+        }});
+    }
     json!({"type": "object", "required": ["page", "page_size", "total", "next", "list"], "properties": {
         "page": {"type": "integer"}, "page_size": {"type": "integer"}, "total": {"type": "integer"},
         "next": {"type": "boolean"}, "next_cursor": {"type": ["string", "null"]},

@@ -1,0 +1,89 @@
+//! The balance, and the entries it is the sum of.
+
+use serde_json::{Value, json};
+
+use super::{balance, data, kit, refused, submit};
+
+#[tokio::test]
+async fn the_balance_tells_when_the_first_points_expire() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let ask = async || data(&kit.get("/user/points/consumption/balance").by(&ann).send().await);
+    assert_eq!(ask().await, json!({"userId": ann.id, "balance": 100_000, "expireTime": null}));
+    let now = kit.now().0;
+    for (points, expires) in [(5, now + 86_400_000), (7, now + 3_600_000), (9, now + 7_200_000)] {
+        kit.sql(
+            "INSERT INTO grants (user_id, kind, amount, remaining, expires_at, created_at) VALUES (?1, 'grant', ?2, ?2, ?3, ?4)",
+            [ann.id.into(), points.into(), expires.into(), now.into()],
+        )
+        .await;
+    }
+    assert_eq!(ask().await, json!({"userId": ann.id, "balance": 100_021, "expireTime": "2026-11-20T09:00:00"}));
+    kit.wait(3_600_000);
+    assert_eq!(ask().await, json!({"userId": ann.id, "balance": 100_014, "expireTime": "2026-11-20T10:00:00"}));
+    // What expires first is spent first.
+    submit(&kit, &ann).await;
+    assert_eq!(ask().await, json!({"userId": ann.id, "balance": 99_984, "expireTime": null}));
+}
+
+#[tokio::test]
+async fn entries_say_where_points_came_from_and_went() {
+    let kit = kit();
+    let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
+    kit.wait(1000);
+    let number = submit(&kit, &ann).await;
+    submit(&kit, &bob).await;
+    kit.wait(1000);
+    data(&kit.call("POST", &format!("/user/ai/tasks/{number}/cancel")).by(&ann).send().await);
+    kit.sql(
+        "INSERT INTO grants (user_id, kind, amount, remaining, reason, created_at) VALUES (?1, 'grant', 5, 5, '活动', 0)",
+        [ann.id.into()],
+    )
+    .await;
+    kit.sql(
+        "INSERT INTO grants (user_id, kind, amount, remaining, created_at) VALUES (?1, 'redeem', 6, 6, 0)",
+        [ann.id.into()],
+    )
+    .await;
+    let ask = async |query: &str| {
+        let page = kit.get(&format!("/user/points/consumption/list?{query}")).by(&ann).send().await;
+        data(&page)
+    };
+    let page = ask("size=2&page=2").await;
+    assert_eq!((&page["total"], &page["pages"], &page["current"]), (&json!(5), &json!(3), &json!(2)));
+    let page = ask("").await;
+    let brief = |r: &Value| (r["type"].clone(), r["points"].clone(), r["taskNo"].clone(), r["description"].clone());
+    let entries: Vec<_> = page["records"].as_array().unwrap().iter().map(brief).collect();
+    assert_eq!(
+        entries,
+        [
+            (json!("redeem"), json!(6), json!(null), json!("兑换码兑换")),
+            (json!("grant"), json!(5), json!(null), json!("活动")),
+            (json!("refund"), json!(30), json!(number), json!("任务未完成，积分退还")),
+            (json!("consume"), json!(-30), json!(number), json!("提交任务")),
+            (json!("grant"), json!(100_000), json!(null), json!("管理员发放")),
+        ]
+    );
+    assert_eq!(page["records"][3]["createTime"], "2026-11-20T08:00:01");
+    let sum: i64 = page["records"].as_array().unwrap().iter().map(|r| r["points"].as_i64().unwrap()).sum();
+    assert_eq!(sum, balance(&kit, &ann).await);
+    assert_eq!(ask("type=consume").await["total"], 1);
+    let reply = kit.get("/user/points/consumption/list?type=capture").by(&ann).send().await;
+    assert_eq!(refused(&reply), "400 invalid_parameter:type");
+
+    kit.sql("UPDATE tasks SET status = 'success', finished_at = 9 WHERE id = 2", []).await;
+    let bobs = data(&kit.get("/user/points/consumption/list").by(&bob).send().await);
+    assert_eq!(bobs["total"], 2, "that the points are not coming back is no entry of its own");
+}
+
+#[tokio::test]
+async fn keys_do_what_their_scopes_allow() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let (full, reader) = (kit.key(&ann, &["read", "tasks"]).await, kit.key(&ann, &["read"]).await);
+    submit(&kit, &full).await;
+    assert_eq!(balance(&kit, &reader).await, 100_000 - 30);
+    let body = json!({"modelName": "sc_soraimg_text_1x1", "prompt": "a"});
+    let reply = kit.post("/user/ai/tasks/submit", body).header("x-api-key", &reader.token).send().await;
+    assert_eq!(refused(&reply), "403 missing_scope");
+}
