@@ -22,10 +22,11 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
         batch.extend(tasks::hint_again(scope, kind));
     }
     batch.push(ledger::expire(scope));
+    // Also those of tasks that were cancelled while they waited for another attempt.
     batch.extend(tasks::discard(
         scope,
-        "SELECT id FROM tasks WHERE nonce = ?3 AND status = 'error'",
-        [nonce.as_str().into()],
+        "SELECT o.task_id FROM task_objects o JOIN tasks t ON t.id = o.task_id WHERE t.status = 'error'",
+        [],
     ));
     let changed = batch.push(watch::change_where(&tasks::FRAMES, scope, "t.nonce = ?3", [nonce.as_str().into()]));
     let ended = "SELECT id FROM tasks WHERE nonce = ?3 AND finished_at = ?2";
