@@ -1,6 +1,6 @@
 //! The rules of points, as a specification that runs. The platform's ledger is kept by the database itself
 //! (`shared/migrations/0003_ledger.sql`), so that no path through the code can forget it; this is what it must do, and a
-//! test holds the two against each other over random histories (`shared/edge/tests/ledger.rs`).
+//! test holds the two against each other over random histories (`shared/edge/tests/histories`).
 //!
 //! Double entry: every movement takes from one account what it gives to another, is whole, positive, and never changed.
 //! Points come in grants that may expire; a task holds points from the grants that expire first; its end either captures

@@ -1,5 +1,5 @@
 //! One task's life as a specification that runs: what each event does to it. The database does the same by
-//! compare-and-set (`store::tasks`); a test holds the two against each other (`shared/edge/tests/life.rs`).
+//! compare-and-set (`store::tasks`); a test holds the two against each other (`shared/edge/tests/histories`).
 
 use crate::task::{MAX_ATTEMPTS, Status, backoff};
 

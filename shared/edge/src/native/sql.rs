@@ -36,6 +36,8 @@ impl NativeSql {
                 db.execute_batch(statement).map_err(failed)?;
             }
         }
+        // More than any test has: compiling them again costs more than running them.
+        db.set_prepared_statement_cache_capacity(256);
         for (limit, value) in LIMITS {
             db.set_limit(limit, value).map_err(failed)?;
         }
