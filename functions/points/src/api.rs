@@ -7,7 +7,7 @@ use domain::{search, task, taskno};
 use serde_json::json;
 use store::points::POINTS;
 use store::queueing::{self, NewTask};
-use store::{list, outbox, tasks, watch, webhooks};
+use store::{idempotency, list, outbox, tasks, watch, webhooks};
 use web::{Ctx, Json, Reply, Result, axum};
 
 use crate::model::{Order, task_no};
@@ -32,10 +32,16 @@ impl<S: Send + Sync> FromRequestParts<S> for TaskNo {
 pub async fn submit(ctx: Ctx, body: Json) -> Result {
     let (scope, mut batch) = ctx.writing()?;
     let order = Order::read(&body.value, |url| ctx.picture(url, "imageUrl"))?;
+    let key = ctx.idempotency(&body.hash)?;
+    // A repeat is answered whatever has become of the model.
+    batch.extend(key.iter().flat_map(|key| idempotency::guard(scope, key)));
     let model = batch.push(model(scope, &order.model_name));
     let first = order.pictures.first().and_then(|url| ctx.own_file(url));
     let first = first.map(|key| batch.push(size_of(scope, key)));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+    let outcome = match batch.run(&*ctx.cx.ports.sql).await {
+        Ok(outcome) => outcome,
+        Err(error) => return ctx.repeated(scope, key.as_ref(), error).await,
+    };
     let model = read_model(outcome.rows(model))?;
     let start = first.and_then(|slot| read_size(outcome.rows(slot)));
     let params = order.params(&model, start, &ctx.cx.token())?;
@@ -63,9 +69,8 @@ pub async fn submit(ctx: Ctx, body: Json) -> Result {
         let (scope, mut batch) = ctx.writing()?;
         batch.meaning("gone", &UNKNOWN_MODEL);
         batch.unique("tasks.task_no", &UNAVAILABLE, "taskNo");
-        batch.push(queueing::priced(scope, &queued));
         let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
-        let insert = queueing::insert(scope, &queued);
+        let insert = [queueing::priced(scope, &queued), queueing::insert(scope, &queued)];
         match ctx.create(scope, batch, &body.hash, insert, submitted(scope), [hint]).await {
             Err(taken) if taken.0.field.as_deref() == Some("taskNo") => {}
             outcome => {

@@ -78,20 +78,22 @@ impl Ctx {
             batch.push(idempotency::store(scope, key, &location, &inserted));
         }
         batch.extend(after);
-        let sql = &*self.cx.ports.sql;
-        match (batch.run(sql).await, &key) {
-            (Ok(outcome), _) => {
+        match batch.run(&*self.cx.ports.sql).await {
+            Ok(outcome) => {
                 let item = outcome.item(item)?;
                 let id = serde_json::from_str::<serde_json::Value>(&item).ok().and_then(|v| v.get("id").cloned());
                 let id = id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_string)).unwrap_or_default();
                 Ok(Reply::Created { item, location: location + &id })
             }
-            (Err(error), Some(key)) if error.code() == REPLAY => {
-                let stored = idempotency::stored(sql, scope, key).await?;
-                Ok(Reply::Created { item: stored.body, location: stored.location })
-            }
-            (Err(error), _) => Err(error.into()),
+            Err(error) => self.repeated(scope, key.as_ref(), error).await,
         }
+    }
+
+    /// Why a batch failed that had the guard of this key in it: it may be a repeat, which is answered as before.
+    pub async fn repeated(&self, scope: Scope, key: Option<&idempotency::Key>, error: Error) -> Result<Reply, Failure> {
+        let Some(key) = key.filter(|_| error.code() == REPLAY) else { return Err(error.into()) };
+        let stored = idempotency::stored(&*self.cx.ports.sql, scope, key).await?;
+        Ok(Reply::Created { item: stored.body, location: stored.location })
     }
 
     /// `PATCH /api/{name}/{id}`: runs `changes` if the row is the caller's to change, answers with the row as it is

@@ -203,6 +203,9 @@ async fn submitting_with_one_key_is_one_task_and_one_debit() {
         let again = call("a").header("x-api-profile", profile).send().await;
         assert_eq!((first.status, &first.bytes), (again.status, &again.bytes));
     }
+    kit.sql("UPDATE points_config SET enabled = 0", []).await;
+    let late = call("a").send().await;
+    assert_eq!((late.status, &late.bytes), (200, &first.bytes), "whatever has become of the model");
     assert_eq!(refused(&call("b").send().await), "422 idempotency_key_reused:Idempotency-Key");
     assert_eq!(kit.number("SELECT count(*) FROM tasks").await, 1);
     assert_eq!(balance(&kit, &ann).await, 100_000 - 30);
