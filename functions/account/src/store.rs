@@ -1,5 +1,6 @@
 //! An account is a user together with the session that asks, if it is one.
 
+use ::store::ledger::POINTS_OF_ROW;
 use ::store::{Column, Credential, Kind, Scope, Search, Spec, list};
 use ports::Stmt;
 
@@ -13,6 +14,7 @@ pub static ACCOUNT: Spec = Spec {
         Column::new("name", "t.name", Kind::Text),
         Column::new("email", "t.email", Kind::Text),
         Column::new("admin", "t.admin", Kind::Bool),
+        Column::new("points", POINTS_OF_ROW, Kind::Int),
         Column::new("session_id", "s.id", Kind::Text),
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),

@@ -28,7 +28,7 @@ async fn ones_own_account() {
     let ann = kit.user("ann").await;
     kit.user("bob").await;
     let expected = json!({"id": 1, "name": "ann", "email": "ann@example.com", "admin": false,
-        "session_id": ann.session_id,
+        "points": 100_000, "session_id": ann.session_id,
         "created_at": "2026-11-20T00:00:00.000Z", "updated_at": "2026-11-20T00:00:00.000Z"});
     assert_eq!(kit.get("/api/account").by(&ann).send().await.json(), expected);
     let v0 = kit.get("/api/account?profile=v0").by(&ann).send().await.json();

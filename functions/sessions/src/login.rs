@@ -53,7 +53,7 @@ pub async fn login(ctx: Ctx, body: Json) -> Result {
     if let Some(key) = &key {
         write.extend(idempotency::guard(scope, key));
     }
-    write.extend(store::open(scope, &who, &session));
+    write.extend(store::open(scope, &who, &session, ctx.cx.config.signup_points));
     write.extend([limits::clear(scope, &at), limits::forgive(scope, &from)]);
     let made = store::opened(scope, &session.id);
     let item = write.push(made.clone());

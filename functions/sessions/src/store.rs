@@ -1,5 +1,6 @@
 //! The SQL of sessions.
 
+use ::store::ledger;
 use ::store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use ports::Stmt;
 
@@ -65,7 +66,8 @@ pub fn user(scope: Scope, email: &str) -> Stmt {
 }
 
 /// Opens a session, if the user still has that password, and removes those of theirs that have expired.
-pub fn open(scope: Scope, who: &Who, session: &NewSession) -> Vec<Stmt> {
+/// `welcome` is the points a new account begins with.
+pub fn open(scope: Scope, who: &Who, session: &NewSession, welcome: i64) -> Vec<Stmt> {
     let insert = |whose: &str, more: [ports::Value; 2]| {
         let mut args: Vec<ports::Value> = vec![
             session.id.as_str().into(),
@@ -99,6 +101,7 @@ pub fn open(scope: Scope, who: &Who, session: &NewSession) -> Vec<Stmt> {
                      updated_at = max(excluded.updated_at, updated_at + 1)",
                     named(),
                 ),
+                ledger::welcome(scope, welcome, email),
                 scope.stmt(
                     "DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE email = ?3 AND password = ?4)",
                     named(),

@@ -141,10 +141,11 @@ async fn of_two_first_log_ins_at_once_both_are_let_in() {
         let session = crate::store::NewSession { id: id.into(), name: "".into(), ip: "".into(), user_agent: "".into() };
         let who = crate::store::Who::FirstAdmin { email: "root@example.com".into(), phc: format!("hash {id}") };
         let mut batch = store::Batch::new();
-        batch.extend(crate::store::open(scope, &who, &session));
+        batch.extend(crate::store::open(scope, &who, &session, 500));
         assert!(batch.run(&*kit.cx().ports.sql).await.is_ok());
     }
     assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1 AND password = 'hash one'").await, 1);
+    assert_eq!(kit.number("SELECT balance FROM accounts WHERE id = 1").await, 500, "points to begin with, once");
     assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 2);
 }
 
@@ -286,7 +287,7 @@ async fn a_password_that_changes_meanwhile_opens_nothing() {
     let session = crate::store::NewSession { id: "s".into(), name: "".into(), ip: "".into(), user_agent: "".into() };
     let who = crate::store::Who::User { id: ann.id, phc: "the former".into() };
     let mut batch = store::Batch::new();
-    batch.extend(crate::store::open(scope, &who, &session));
+    batch.extend(crate::store::open(scope, &who, &session, 500));
     let opened = batch.push(crate::store::opened(scope, "s"));
     let outcome = batch.run(&*kit.cx().ports.sql).await.unwrap();
     assert!(outcome.rows(opened).is_empty());

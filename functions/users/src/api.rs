@@ -2,7 +2,7 @@
 //! before it asks whether it should be.
 
 use ::store::users::{self, USERS};
-use ::store::{limits, sessions};
+use ::store::{ledger, limits, sessions};
 use domain::messages::{EMAIL_TAKEN, FORBIDDEN, LAST_ADMIN, MISSING_PARAMETER, SIGNUP_CLOSED};
 use web::{Ctx, Json, PathId, Result, password, seal};
 
@@ -52,7 +52,9 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     }
     write.unique("users.email", &EMAIL_TAKEN, "email");
     let hash = seal(&ctx.cx.config, &body.hash);
-    ctx.create(scope, write, &hash, store::insert(scope, &new, &phc), store::inserted(scope), []).await
+    let welcome = ledger::welcome(scope, ctx.cx.config.signup_points, &new.email);
+    let insert = vec![store::insert(scope, &new, &phc), welcome];
+    ctx.create(scope, write, &hash, insert, store::inserted(scope, &new.email), []).await
 }
 
 pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {

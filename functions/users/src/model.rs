@@ -2,6 +2,7 @@
 
 use domain::Error;
 use domain::form::{Field, Form, Rule};
+use domain::ledger::MAX_POINTS;
 use domain::messages::NOTHING_TO_CHANGE;
 use serde_json::Value;
 
@@ -9,6 +10,13 @@ const NAME: Rule = Rule::Text { min: 1, max: 64 };
 const PASSWORD: Rule = Rule::Secret { min: 8, max: 256 };
 const ADMIN: Field =
     Field::optional("admin", Rule::Bool, ("Administrator, set by administrators", "管理員，由管理員設定"));
+
+/// Points for a user.
+pub static GRANT: Form = Form(&[
+    Field::required("points", Rule::Int { min: 1, max: MAX_POINTS, step: 1 }, ("Points", "積分")),
+    Field::optional("reason", Rule::Text { min: 0, max: 200 }, ("Reason, shown to the user", "原因，使用者可見")),
+    Field::optional("expires_at", Rule::Time, ("End; without one they last", "到期時間，未填則不過期")),
+]);
 
 pub struct NewUser {
     pub email: String,

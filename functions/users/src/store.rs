@@ -17,10 +17,10 @@ pub fn insert(scope: Scope, user: &NewUser, phc: &str) -> Stmt {
     )
 }
 
-/// The user just inserted, as they see themselves: whoever signs up has no token yet.
-pub fn inserted(scope: Scope) -> Stmt {
+/// The user of this address, new in this batch, as they see themselves: whoever signs up has no token yet.
+pub fn inserted(scope: Scope, email: &str) -> Stmt {
     let object = USERS.object(scope.profile).replace("?1", "t.id");
-    scope.stmt(format!("SELECT {object} AS item FROM users t WHERE t.id = last_insert_rowid()"), [])
+    scope.stmt(format!("SELECT {object} AS item FROM users t WHERE t.email = ?3"), [email.into()])
 }
 
 /// Fails the batch with `conflict` when no administrator would be left without this user.

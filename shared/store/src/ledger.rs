@@ -13,19 +13,18 @@ pub fn spendable(user: &str) -> String {
     )
 }
 
-/// `spendable` of the row's user, for the lists of users.
-pub const POINTS_OF_ROW: &str = "(SELECT coalesce(sum(g.remaining), 0) FROM grants g WHERE g.user_id = t.id \
-    AND g.remaining > 0 AND (g.expires_at IS NULL OR g.expires_at > ?2))";
+/// `spendable` of the row `t` of users; null for anyone but that user and administrators.
+pub const POINTS_OF_ROW: &str = "iif(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1, \
+    (SELECT coalesce(sum(g.remaining), 0) FROM grants g WHERE g.user_id = t.id \
+    AND g.remaining > 0 AND (g.expires_at IS NULL OR g.expires_at > ?2)), NULL)";
 
-/// What points are given as.
+/// What points are given as; those for a redeem code are in `redeem`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantKind {
     /// By an administrator.
     Grant,
     /// To begin with.
     Signup,
-    /// For a redeem code.
-    Redeem,
 }
 
 pub struct NewGrant<'a> {
@@ -43,7 +42,6 @@ pub fn grant(scope: Scope, grant: &NewGrant, users: &str, args: impl IntoIterato
     let kind = match grant.kind {
         GrantKind::Grant => "grant",
         GrantKind::Signup => "signup",
-        GrantKind::Redeem => "redeem",
     };
     let mut all: Vec<ports::Value> =
         vec![kind.into(), grant.amount.into(), grant.reason.into(), grant.expires_at.into(), 0.into()];
@@ -57,10 +55,12 @@ pub fn grant(scope: Scope, grant: &NewGrant, users: &str, args: impl IntoIterato
     )
 }
 
-/// The points a new account begins with, for the user inserted just before.
-pub fn welcome(scope: Scope, points: i64) -> Stmt {
+/// The points a new account begins with, for the user of this address, once.
+pub fn welcome(scope: Scope, points: i64, email: &str) -> Stmt {
     let gift = NewGrant { kind: GrantKind::Signup, amount: points, reason: "", expires_at: None };
-    grant(scope, &gift, "SELECT last_insert_rowid() AS id", [])
+    let new = "SELECT n.id FROM users n WHERE n.email = ?8 \
+        AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.user_id = n.id AND g.kind = 'signup')";
+    grant(scope, &gift, new, [email.into()])
 }
 
 /// Takes back what has expired.

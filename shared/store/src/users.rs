@@ -2,10 +2,11 @@
 
 use ports::Stmt;
 
+use crate::ledger::POINTS_OF_ROW;
 use crate::list::Scope;
 use crate::spec::{Column, Filter, FilterRule, Kind, Search, Sort, Spec};
 
-/// E-mail addresses are shown to their owner and to administrators.
+/// E-mail addresses and points are shown to their owner and to administrators.
 pub static USERS: Spec = Spec {
     name: "users",
     from: "users t",
@@ -15,6 +16,7 @@ pub static USERS: Spec = Spec {
         Column::new("name", "t.name", Kind::Text),
         Column::new("email", EMAIL, Kind::Text),
         Column::new("admin", "t.admin", Kind::Bool),
+        Column::new("points", POINTS_OF_ROW, Kind::Int),
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
