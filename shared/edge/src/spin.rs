@@ -17,11 +17,14 @@ use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 /// Answers one request with a function's app, then does what was left for after the reply.
 pub async fn serve(app: &web::App, request: IncomingRequest, out: ResponseOutparam) {
     let after = Arc::new(After::default());
+    let cx = context(after.clone());
     let response = match http::inward(request) {
-        Ok(request) => app.handle(context(after.clone()), request).await,
+        Ok(request) => app.handle(cx.clone(), request).await,
         Err(response) => *response,
     };
     http::outward(response, out).await;
+    // No sweeper is there to do it.
+    store::webhooks::dispatch(&cx);
     loop {
         let work = std::mem::take(&mut *after.0.lock().unwrap_or_else(PoisonError::into_inner));
         if work.is_empty() {

@@ -1,7 +1,7 @@
-//! What goes on after the reply: delivering the outbox and webhooks, and waking the sweeper to look after what does not
-//! get through.
+//! What goes on after the reply: delivering the outbox, and waking the sweeper, which delivers webhooks and looks after
+//! what does not get through.
 
-use store::{outbox, webhooks};
+use store::outbox;
 
 use crate::context::Ctx;
 
@@ -14,17 +14,13 @@ impl Ctx {
                 log::warn!("The outbox was not delivered, the sweeper will: {error}");
             }
             wake(&cx).await;
-            webhooks::dispatch(&cx);
         }));
     }
 
     /// For requests that began something somebody has to look after.
     pub fn wake_sweeper(&self) {
         let cx = self.cx.clone();
-        self.cx.background.spawn(Box::pin(async move {
-            wake(&cx).await;
-            webhooks::dispatch(&cx);
-        }));
+        self.cx.background.spawn(Box::pin(async move { wake(&cx).await }));
     }
 }
 

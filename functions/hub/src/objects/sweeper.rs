@@ -28,9 +28,10 @@ impl DurableObject for HubSweeper {
         HubSweeper { state, env, awake: Cell::new(false) }
     }
 
-    /// Any call wakes it.
+    /// Any call wakes it. Something has changed: there may be a webhook to tell, and at once.
     async fn fetch(&self, _: Request) -> Result<Response> {
         self.wake().await?;
+        store::webhooks::dispatch(&context_of(&self.env, Arc::new(Detached)));
         Response::empty()
     }
 

@@ -226,8 +226,7 @@ async fn ten_tries_with_one_id_and_one_body() {
     kit.outside.answers(URL, 200, &[], "");
     let again = kit.post("/api/webhooks/1/deliveries/1/replay", json!({})).by(&ann).send().await.json();
     assert_eq!(again["status"], "pending");
-    kit.settle().await;
-    let again = kit.outside.sent();
+    let again = deliver(&kit).await;
     assert_eq!(
         (again.len(), &again[0].body, header(&again[0], "webhook-id")),
         (1, &one.body, header(one, "webhook-id"))
