@@ -1,4 +1,5 @@
-//! The handlers. Each is one database batch, but for a submission, which is two: what the model is, then the task.
+//! The handlers. Each is one database batch, but for a submission, which is two (what the model is, then the task), and a
+//! redeem code (the try, then the grant).
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -7,11 +8,11 @@ use domain::{search, task, taskno};
 use serde_json::json;
 use store::points::POINTS;
 use store::queueing::{self, NewTask};
-use store::{idempotency, list, outbox, tasks, watch, webhooks};
-use web::{Ctx, Json, Reply, Result, axum};
+use store::{idempotency, limits, list, outbox, redeem, tasks, watch, webhooks};
+use web::{Ctx, Json, Reply, Result, axum, sha256_hex};
 
-use crate::model::{Order, task_no};
-use crate::store::{ENTRIES, balance as balance_of, cancelable, model, read_model, read_size, size_of, submitted};
+use crate::model::{Order, REDEEM, task_no};
+use crate::store::{self as rows, ENTRIES};
 
 /// How often a number is drawn anew. There are ten thousand in each millisecond.
 const DRAWS: u32 = 8;
@@ -35,15 +36,15 @@ pub async fn submit(ctx: Ctx, body: Json) -> Result {
     let key = ctx.idempotency(&body.hash)?;
     // A repeat is answered whatever has become of the model.
     batch.extend(key.iter().flat_map(|key| idempotency::guard(scope, key)));
-    let model = batch.push(model(scope, &order.model_name));
+    let model = batch.push(rows::model(scope, &order.model_name));
     let first = order.pictures.first().and_then(|url| ctx.own_file(url));
-    let first = first.map(|key| batch.push(size_of(scope, key)));
+    let first = first.map(|key| batch.push(rows::size_of(scope, key)));
     let outcome = match batch.run(&*ctx.cx.ports.sql).await {
         Ok(outcome) => outcome,
         Err(error) => return ctx.repeated(scope, key.as_ref(), error).await,
     };
-    let model = read_model(outcome.rows(model))?;
-    let start = first.and_then(|slot| read_size(outcome.rows(slot)));
+    let model = rows::read_model(outcome.rows(model))?;
+    let start = first.and_then(|slot| rows::read_size(outcome.rows(slot)));
     let params = order.params(&model, start, &ctx.cx.token())?;
     let written = json!(params).to_string();
     let name: String = order.prompt.chars().take(80).collect();
@@ -71,7 +72,7 @@ pub async fn submit(ctx: Ctx, body: Json) -> Result {
         batch.unique("tasks.task_no", &UNAVAILABLE, "taskNo");
         let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
         let insert = [queueing::priced(scope, &queued), queueing::insert(scope, &queued)];
-        match ctx.create(scope, batch, &body.hash, insert, submitted(scope), [hint]).await {
+        match ctx.create(scope, batch, &body.hash, insert, rows::submitted(scope), [hint]).await {
             Err(taken) if taken.0.field.as_deref() == Some("taskNo") => {}
             outcome => {
                 ctx.deliver();
@@ -100,7 +101,7 @@ pub async fn cancel(ctx: Ctx, TaskNo(number): TaskNo) -> Result {
     let (scope, mut batch) = ctx.writing()?;
     let named = || [number.as_str().into()];
     batch.meaning("conflict", &TASK_ENDED);
-    batch.extend(cancelable(scope, &number));
+    batch.extend(rows::cancelable(scope, &number));
     batch.extend(tasks::cancel_where(scope, "task_no = ?3", named()));
     let item = batch.push(list::item_where(&POINTS, scope, "t.task_no = ?3", named()));
     let change = batch.push(watch::change_where(&tasks::FRAMES, scope, "t.task_no = ?3", named()));
@@ -114,11 +115,45 @@ pub async fn cancel(ctx: Ctx, TaskNo(number): TaskNo) -> Result {
 
 pub async fn balance(ctx: Ctx) -> Result {
     let (scope, mut batch) = ctx.writing()?;
-    let item = batch.push(balance_of(scope));
+    let item = batch.push(rows::balance(scope));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;
     Ok(Reply::Item(outcome.item(item)?))
 }
 
 pub async fn entries(ctx: Ctx) -> Result {
     ctx.list_in(ctx.writing()?, &ENTRIES).await
+}
+
+/// Tries of redeem codes a user has in an hour. A code has 100 bits: this is only to be told soon that one is mistyped.
+const TRIES: i64 = 20;
+const WINDOW_MS: i64 = 60 * 60 * 1000;
+
+/// Two batches: a try counts, whatever becomes of it; a good one is taken back.
+pub async fn redeem(ctx: Ctx, body: Json) -> Result {
+    let (scope, mut ask) = ctx.writing()?;
+    let values = REDEEM.create(&body.value)?;
+    let digits = domain::redeem::read(&values.text("code").unwrap_or_default()).unwrap_or_default();
+    let key = ctx.idempotency(&body.hash)?;
+    ask.extend(key.iter().flat_map(|key| idempotency::guard(scope, key)));
+    let bucket = format!("redeem:{}", scope.me);
+    let tally = ask.push(limits::tally(scope, &bucket, WINDOW_MS));
+    let tried = match ask.run(&*ctx.cx.ports.sql).await {
+        Ok(outcome) => outcome,
+        Err(error) => return ctx.repeated(scope, key.as_ref(), error).await,
+    };
+    limits::within(tried.rows(tally), TRIES, scope.now)?;
+    let (scope, mut batch) = ctx.writing()?;
+    let grant = redeem::redeem(&mut batch, scope, &sha256_hex(digits.as_bytes()));
+    let forgiven = limits::forgive(scope, &bucket);
+    ctx.create(scope, batch, &body.hash, grant, rows::redeemed(scope), [forgiven]).await
+}
+
+pub async fn notifications(ctx: Ctx) -> Result {
+    if ctx.wants_socket() {
+        return ctx.watch_where(&webhooks::NOTIFICATIONS, "t.user_id = ?1", ports::Value::Null).await;
+    }
+    let (scope, mut batch) = ctx.writing()?;
+    let item = batch.push(rows::standing(scope));
+    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+    Ok(Reply::Item(outcome.item(item)?))
 }

@@ -12,7 +12,7 @@ mod tests;
 use ::store::points::POINTS;
 use web::{Access, App, Dialect, Op, Replies, Routes};
 
-use crate::model::SUBMIT;
+use crate::model::{REDEEM, SUBMIT};
 use crate::store::ENTRIES;
 
 static SUBMITTED: Op = Op {
@@ -40,6 +40,25 @@ static BALANCE: Op = Op::other(
     Replies::Object(200, "userId, balance, and expireTime: when the first of them expire"),
 )
 .secured();
+static REDEEMED: Op = Op {
+    body: Some(&REDEEM),
+    secured: true,
+    idempotent: true,
+    access: Some(Access::Write),
+    ..Op::other(
+        "POST",
+        "/user/points/redeem",
+        "Redeem a code for points",
+        Replies::Object(200, "points, expireTime: when these expire, and balance"),
+    )
+};
+static NOTIFICATIONS: Op = Op::other(
+    "GET",
+    "/user/notifications",
+    "How one stands; over a WebSocket, then each task that ends",
+    Replies::Object(200, "type `snapshot`: userId, balance, running; type `task`: taskNo, taskId, status, resultUrl, errorMessage, balance; and seq"),
+)
+.secured();
 
 pub fn routes() -> App {
     let read = "Read a task, or watch it over a WebSocket";
@@ -54,6 +73,8 @@ pub fn routes() -> App {
             Op::list("/user/points/consumption/list", &ENTRIES, "Where points came from and went").secured(),
             api::entries,
         )
+        .on(REDEEMED, api::redeem)
+        .on(NOTIFICATIONS, api::notifications)
         .build()
 }
 

@@ -16,6 +16,8 @@ pub static SUBMIT: Form = Form(&[
     Field::optional("imageUrl", Rule::Json { max: 40_000 }, ("Reference pictures: a URL or a JSON array", "参考图")),
 ]);
 
+pub static REDEEM: Form = Form(&[Field::required("code", Rule::Text { min: 1, max: 100 }, ("Redeem code", "兑换码"))]);
+
 /// The most pictures a task may start from.
 const MAX_PICTURES: usize = 8;
 

@@ -4,6 +4,8 @@ use domain::Error;
 use domain::messages::UNKNOWN_MODEL;
 use ports::{Rows, Stmt};
 use store::ledger::spendable;
+use store::points;
+use store::webhooks::NOTIFICATIONS;
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 
 use crate::model::Model;
@@ -104,6 +106,25 @@ pub fn cancelable(scope: Scope, number: &str) -> [Stmt; 2] {
         scope.stmt(format!("INSERT INTO guard SELECT '{code}', EXISTS ({task})"), [number.into()])
     };
     [exists("not_found", ""), exists("conflict", " AND status NOT IN ('success', 'error')")]
+}
+
+/// The answer to a redeemed code: the grant inserted just before.
+pub fn redeemed(scope: Scope) -> Stmt {
+    scope.stmt(
+        format!(
+            "SELECT json_object('points', amount, 'expireTime', \
+             strftime('%Y-%m-%dT%H:%M:%S', expires_at / 1000 + 28800, 'unixepoch'), 'balance', {}) AS item \
+             FROM grants WHERE id = last_insert_rowid()",
+            spendable("?1")
+        ),
+        [],
+    )
+}
+
+/// What a watch of the caller's notifications begins with.
+pub fn standing(scope: Scope) -> Stmt {
+    let words = points::first(&NOTIFICATIONS);
+    scope.stmt(format!("SELECT {words} AS item FROM {} WHERE t.user_id = ?1", NOTIFICATIONS.from), [])
 }
 
 pub fn balance(scope: Scope) -> Stmt {

@@ -3,6 +3,7 @@
 mod life;
 mod points;
 mod submit;
+mod watching;
 
 use edge::native::{Account, Kit, Reply};
 use serde_json::{Value, json};
@@ -47,6 +48,18 @@ async fn balance(kit: &Kit, by: &Account) -> i64 {
     data(&reply)["balance"].as_i64().unwrap()
 }
 
+/// A redeem code that gives 50 points for an hour, to so many people.
+async fn code(kit: &Kit, number: usize, uses: i64) -> String {
+    let digits = domain::redeem::digits(b"key", "nonce", number);
+    kit.sql(
+        "INSERT INTO redeem_codes (hash, prefix, batch, points, max_uses, grant_ms, created_at, updated_at) \
+         VALUES (?1, 'X', 'x', 50, ?2, 3600000, 0, 0) ON CONFLICT DO NOTHING",
+        [web::sha256_hex(digits.as_bytes()).into(), uses.into()],
+    )
+    .await;
+    domain::redeem::grouped(&digits)
+}
+
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
@@ -63,6 +76,8 @@ async fn errors_are_told_in_chinese_whatever_was_asked_for() {
         ("POST", "/user/ai/tasks/TASK-20261120080000000-0001/cancel"),
         ("GET", "/user/points/consumption/balance"),
         ("GET", "/user/points/consumption/list"),
+        ("POST", "/user/points/redeem"),
+        ("GET", "/user/notifications"),
     ] {
         let call = || kit.call(method, path).json(json!({})).header("accept-language", "en");
         for reply in [call().send().await, call().bearer("x.y.z").send().await] {
@@ -85,7 +100,7 @@ async fn errors_are_told_in_chinese_whatever_was_asked_for() {
 }
 
 #[tokio::test]
-async fn one_round_trip_each_but_two_to_submit() {
+async fn one_round_trip_each_but_two_to_submit_and_to_redeem() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let number = submit(&kit, &ann).await;
@@ -98,8 +113,11 @@ async fn one_round_trip_each_but_two_to_submit() {
         ("POST", format!("/user/ai/tasks/{number}/cancel"), 1),
         ("GET", "/user/points/consumption/balance".to_string(), 1),
         ("GET", "/user/points/consumption/list".to_string(), 1),
+        ("GET", "/user/notifications".to_string(), 1),
+        ("POST", "/user/points/redeem".to_string(), 2),
     ] {
-        let body = json!({"modelName": "sc_soraimg_img2img_auto", "prompt": "a", "imageUrl": image});
+        let code = code(&kit, 1, 1).await;
+        let body = json!({"modelName": "sc_soraimg_img2img_auto", "prompt": "a", "imageUrl": image, "code": code});
         data(&kit.call(method, &path).json(body).header("idempotency-key", "k").by(&ann).send().await);
         assert_eq!(kit.batches(), batches, "{method} {path}");
     }

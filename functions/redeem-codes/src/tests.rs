@@ -30,7 +30,10 @@ async fn redeem(kit: &Kit, by: &Account, text: &str) -> Result<(i64, Option<i64>
     let digits = domain::redeem::read(text).unwrap();
     let scope = Scope { me: by.id, now: kit.now(), profile: domain::Profile::V1 };
     let mut batch = Batch::new();
-    let grant = store::redeem::redeem(&mut batch, scope, &web::sha256_hex(digits.as_bytes()));
+    let stmts = store::redeem::redeem(&mut batch, scope, &web::sha256_hex(digits.as_bytes()));
+    batch.extend(stmts);
+    let grant =
+        batch.push(scope.stmt("SELECT amount AS points, expires_at FROM grants WHERE id = last_insert_rowid()", []));
     let outcome = batch.run(&*kit.cx().ports.sql).await.map_err(|e| e.code())?;
     let row = outcome.rows(grant).first().unwrap();
     Ok((row.int("points").unwrap(), row.int("expires_at")))

@@ -9,6 +9,6 @@ mod sql;
 
 pub use blobs::MemoryBlobs;
 pub use fetch::Outside;
-pub use kit::{Account, Kit, Reply};
+pub use kit::{Account, Call, Kit, Reply};
 pub use kv::MemoryKv;
 pub use sql::NativeSql;

@@ -2,6 +2,9 @@
 //! there; times are those of Shanghai, without a zone, and links carry the origin the task was submitted to. What was
 //! charged for them stands in `ledger`.
 
+use domain::Profile;
+
+use crate::ledger::spendable;
 use crate::spec::{Column, Filter, FilterRule, Kind, Search, Sort, Spec};
 
 pub static POINTS: Spec = Spec {
@@ -48,6 +51,36 @@ pub static POINTS: Spec = Spec {
     search: Search::None,
     sorts: &[Sort { name: "createTime", also: &[], sql: "t.created_at", descending: true }],
 };
+
+/// What watchers who came by that API are told of a change, as an SQL expression over the row of `spec`: a task of its
+/// own, or the news that one of the user's tasks has ended; NULL of anything else.
+pub fn words(spec: &Spec) -> String {
+    match spec.name {
+        "tasks" => format!("iif(t.task_no IS NULL, NULL, {})", POINTS.object(Profile::Points)),
+        "notifications" => format!(
+            "json_object('type', 'task', 'taskNo', json_extract(t.body, '$.data.task_no'), \
+             'taskId', json_extract(t.body, '$.data.id'), \
+             'status', iif(json_extract(t.body, '$.data.status') = 'success', 'completed', 'failed'), \
+             'resultUrl', json_extract(t.body, '$.data.data.images[0].url'), \
+             'errorMessage', (SELECT {ERROR_MESSAGE} FROM (SELECT json_extract(t.body, '$.data.error.code') AS error_code) t), \
+             'balance', {}, 'seq', t.id)",
+            spendable("t.user_id")
+        ),
+        _ => "NULL".into(),
+    }
+}
+
+/// The same as a watch begins: of notifications, how things stand.
+pub fn first(spec: &Spec) -> String {
+    match spec.name {
+        "notifications" => format!(
+            "json_object('type', 'snapshot', 'userId', t.user_id, 'balance', {}, 'running', \
+             (SELECT count(*) FROM tasks r WHERE r.user_id = t.user_id AND r.finished_at IS NULL), 'seq', coalesce(t.id, 0))",
+            spendable("t.user_id")
+        ),
+        _ => words(spec),
+    }
+}
 
 const STATUSES: &[(&str, &[&str])] =
     &[("created", &[]), ("queued", &[]), ("processing", &[]), ("completed", &[]), ("failed", &[])];

@@ -3,21 +3,16 @@
 use domain::messages::{ALREADY_REDEEMED, REDEEM_CODE_INVALID};
 use ports::Stmt;
 
-use crate::batch::{Batch, Slot};
+use crate::batch::Batch;
 use crate::list::Scope;
 
-/// Gives the caller the points of a code, or fails the batch: with `already_redeemed` when they had them before, with
+/// What gives the caller the points of a code, or fails the batch: with `already_redeemed` when they had them before, with
 /// `redeem_code_invalid` when the code is unknown, past its time or used up. `hash` is the hex SHA-256 of
-/// `domain::redeem::read`. The slot has one row: `id`, `points` and `expires_at` (milliseconds or null) of the grant.
-pub fn redeem(batch: &mut Batch, scope: Scope, hash: &str) -> Slot {
+/// `domain::redeem::read`. The last of the statements inserts the grant.
+pub fn redeem(batch: &mut Batch, scope: Scope, hash: &str) -> [Stmt; 5] {
     batch.meaning("conflict", &ALREADY_REDEEMED);
     batch.meaning("not_found", &REDEEM_CODE_INVALID);
-    batch.extend(statements(scope, hash));
-    batch.push(scope.stmt("SELECT id, amount AS points, expires_at FROM grants WHERE id = last_insert_rowid()", []))
-}
-
-/// The grant comes last. A database lets one batch write at a time, so each finds the uses of those before it.
-fn statements(scope: Scope, hash: &str) -> [Stmt; 5] {
+    // A database lets one batch write at a time, so each finds the uses of those before it.
     [
         "INSERT INTO guard SELECT 'conflict', NOT EXISTS (SELECT 1 FROM redemptions r \
          JOIN redeem_codes c ON c.id = r.code_id WHERE c.hash = ?3 AND r.user_id = ?1)",

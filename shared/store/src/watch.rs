@@ -6,30 +6,20 @@ use domain::{Error, Profile, messages::NOT_FOUND};
 use ports::{Row, Rows, Stmt, Value};
 
 use crate::list::Scope;
-use crate::points::POINTS;
+use crate::points;
 use crate::spec::Spec;
-use crate::tasks::FRAMES;
 
 /// The row as the caller sees it, to begin a watch with: the visible one that a condition of ours names.
 pub fn snapshot(spec: &Spec, scope: Scope, condition: &str, args: impl IntoIterator<Item = Value>) -> Stmt {
-    let (v0, v1, points) = (spec.object(Profile::V0), spec.object(Profile::V1), points(spec));
+    let (v0, v1, v2) = (spec.object(Profile::V0), spec.object(Profile::V1), points::first(spec));
     scope.stmt(
         format!(
-            "SELECT {} AS key, {} AS seq, ({}) AS done, ({}) AS mine, {v0} AS v0, {v1} AS v1, {points} AS v2 \
+            "SELECT {} AS key, {} AS seq, ({}) AS done, ({}) AS mine, {v0} AS v0, {v1} AS v1, {v2} AS v2 \
              FROM {} WHERE {condition} AND {}",
             spec.key, spec.seq, spec.end, spec.writable, spec.from, spec.visible
         ),
         args,
     )
-}
-
-/// The row in the words of the points task API; NULL when it is none of its own.
-fn points(spec: &Spec) -> String {
-    if spec.name == FRAMES.name {
-        format!("iif(t.task_no IS NULL, NULL, {})", POINTS.object(Profile::Points))
-    } else {
-        "NULL".into()
-    }
 }
 
 /// Who the watcher is and what they see first.
@@ -64,7 +54,7 @@ pub fn change_where(spec: &Spec, scope: Scope, condition: &str, args: impl IntoI
             spec.end,
             owners(&v0),
             owners(&v1),
-            points(spec),
+            points::words(spec),
             anyones(&v0),
             anyones(&v1),
             spec.from,

@@ -1,8 +1,9 @@
 //! The balance, and the entries it is the sum of.
 
+use edge::native::Account;
 use serde_json::{Value, json};
 
-use super::{balance, data, kit, refused, submit};
+use super::{balance, code, data, kit, refused, submit};
 
 #[tokio::test]
 async fn the_balance_tells_when_the_first_points_expire() {
@@ -86,4 +87,55 @@ async fn keys_do_what_their_scopes_allow() {
     let body = json!({"modelName": "sc_soraimg_text_1x1", "prompt": "a"});
     let reply = kit.post("/user/ai/tasks/submit", body).header("x-api-key", &reader.token).send().await;
     assert_eq!(refused(&reply), "403 missing_scope");
+}
+
+#[tokio::test]
+async fn a_code_gives_points_once() {
+    let kit = kit();
+    let (ann, bob, cid) = (kit.user("ann").await, kit.user("bob").await, kit.user("cid").await);
+    let text = code(&kit, 1, 2).await;
+    let redeem = async |by: &Account, text: &str, key: &str| {
+        let call = kit.post("/user/points/redeem", json!({"code": text})).header("idempotency-key", key);
+        call.by(by).send().await
+    };
+    let typed = text.to_lowercase().replace('-', " ");
+    let first = redeem(&ann, &typed, "1").await;
+    assert_eq!(data(&first), json!({"points": 50, "expireTime": "2026-11-20T09:00:00", "balance": 100_050}));
+    assert_eq!(redeem(&ann, &typed, "1").await.bytes, first.bytes);
+    assert_eq!(refused(&redeem(&ann, &typed, "2").await), "409 already_redeemed");
+    data(&redeem(&bob, &text, "1").await);
+    assert_eq!(refused(&redeem(&cid, &text, "1").await), "404 redeem_code_invalid");
+    for bad in ["0", "not a code", "00000-00000-00000-00000", "\u{1f600}"] {
+        assert_eq!(refused(&redeem(&cid, bad, "2").await), "404 redeem_code_invalid", "{bad}");
+    }
+    for (body, error) in [
+        (json!({}), "missing_parameter:code"),
+        (json!({"code": 7}), "invalid_parameter:code"),
+        (json!({"code": "x".repeat(101)}), "invalid_parameter:code"),
+    ] {
+        let reply = kit.post("/user/points/redeem", body).by(&cid).send().await;
+        assert_eq!(refused(&reply), format!("400 {error}"));
+    }
+    assert_eq!(
+        [balance(&kit, &ann).await, balance(&kit, &bob).await, balance(&kit, &cid).await],
+        [100_050, 100_050, 100_000]
+    );
+}
+
+#[tokio::test]
+async fn guessing_codes_is_slow() {
+    let kit = kit();
+    let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
+    let redeem =
+        async |by: &Account, text: &str| kit.post("/user/points/redeem", json!({"code": text})).by(by).send().await;
+    for _ in 0..20 {
+        assert_eq!(redeem(&ann, "0000-0000-0000-0000-0000").await.status, 404);
+    }
+    let text = code(&kit, 1, 9).await;
+    let late = redeem(&ann, &text).await;
+    assert_eq!(refused(&late), "429 too_many_requests");
+    assert_eq!(late.header("retry-after"), "3600");
+    data(&redeem(&bob, &text).await);
+    kit.wait(3_600_000);
+    data(&redeem(&ann, &text).await);
 }
