@@ -78,7 +78,7 @@ pub fn complete(scope: Scope, id: i64, size: i64) -> Stmt {
     )
 }
 
-/// Yields `key` and `multipart` of what is gone.
+/// Yields the `key` of what is gone.
 pub fn delete(scope: Scope, id: i64) -> Stmt {
-    scope.stmt("DELETE FROM uploads WHERE id = ?3 RETURNING key, multipart", [id.into()])
+    scope.stmt("DELETE FROM uploads WHERE id = ?3 RETURNING key", [id.into()])
 }

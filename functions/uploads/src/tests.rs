@@ -2,6 +2,7 @@
 
 mod files;
 mod multipart;
+mod orphans;
 mod pictures;
 
 use edge::native::{Account, Kit, Reply};
@@ -143,11 +144,11 @@ async fn repeating_an_upload_stores_it_once() {
 }
 
 #[tokio::test]
-async fn one_round_trip_each() {
+async fn one_round_trip_each_and_one_more_to_write_down_what_is_stored() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let made = upload(&kit, &ann).await;
-    assert_eq!(kit.batches(), 1, "create");
+    assert_eq!(kit.batches(), 2, "create");
     kit.get("/api/uploads").by(&ann).send().await;
     assert_eq!(kit.batches(), 1, "list");
     kit.get("/api/uploads/1").by(&ann).send().await;

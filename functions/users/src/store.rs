@@ -37,7 +37,7 @@ pub fn delete(scope: Scope, id: i64) -> Vec<Stmt> {
     let mut stmts = vec![
         not_the_last_admin(scope, id),
         outbox::delete_blobs(scope, "SELECT key FROM images WHERE user_id = ?3", [id.into()]),
-        outbox::delete_blobs(scope, "SELECT key FROM uploads WHERE user_id = ?3", [id.into()]),
+        outbox::delete_uploads(scope, 0, "SELECT key, multipart FROM uploads WHERE user_id = ?3", [id.into()]),
     ];
     stmts.extend(tasks::discard(scope, "SELECT id FROM tasks WHERE user_id = ?3", [id.into()]));
     stmts.extend([

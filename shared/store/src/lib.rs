@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod limits;
 pub mod list;
 pub mod outbox;
+pub mod pending;
 pub mod points;
 pub mod query;
 pub mod queue;

@@ -2,7 +2,7 @@
 //! the sweeper delivers what a crash left behind. Delivery is at least once, so every kind is idempotent.
 
 use domain::Error;
-use ports::{Cx, Stmt};
+use ports::{BlobError, Cx, Stmt};
 
 use crate::batch::failure;
 use crate::list::Scope;
@@ -43,6 +43,23 @@ pub fn delete_blobs_after(
     )
 }
 
+/// Deletes uploads that may be unfinished, with their parts: `uploads` is an SQL query of `key` and `multipart`, which is
+/// null for a finished one. Not before so many milliseconds are over.
+pub fn delete_uploads(
+    scope: Scope,
+    delay_ms: u32,
+    uploads: &str,
+    args: impl IntoIterator<Item = ports::Value>,
+) -> Stmt {
+    scope.stmt(
+        format!(
+            "INSERT INTO outbox (kind, target, payload, not_before, created_at) \
+             SELECT 'delete_blob', u.key, coalesce(u.multipart, ''), ?2 + {delay_ms}, ?2 FROM ({uploads}) u"
+        ),
+        args,
+    )
+}
+
 /// Delivers what is due; returns how many rows were delivered. A row that fails is tried again later.
 pub async fn flush(cx: &Cx) -> Result<usize, Error> {
     let scope = Scope { me: 0, now: cx.now, profile: cx.config.profile };
@@ -63,7 +80,7 @@ pub async fn flush(cx: &Cx) -> Result<usize, Error> {
                 let sent = cx.ports.queue.send(target, row.text("payload").unwrap_or_default()).await;
                 sent.map_err(|e| e.0)
             }
-            "delete_blob" => cx.ports.blobs.delete(target).await.map_err(|e| format!("{e:?}")),
+            "delete_blob" => delete(cx, target, row.text("payload").unwrap_or_default()).await,
             other => Err(format!("unknown kind {other}")),
         };
         if delivered.is_ok() {
@@ -76,4 +93,17 @@ pub async fn flush(cx: &Cx) -> Result<usize, Error> {
         cx.ports.sql.run(vec![clear]).await.map_err(failure)?;
     }
     Ok(done.len())
+}
+
+/// Deletes an object, and before it the parts of an `upload` that is not complete, if it names one.
+async fn delete(cx: &Cx, key: &str, upload: &str) -> Result<(), String> {
+    let blobs = &cx.ports.blobs;
+    if !upload.is_empty() {
+        match blobs.abort(key, upload).await {
+            // It was ended, or completed, before.
+            Ok(()) | Err(BlobError::Parts(_)) => {}
+            Err(error) => return Err(format!("{error:?}")),
+        }
+    }
+    blobs.delete(key).await.map_err(|e| format!("{e:?}"))
 }

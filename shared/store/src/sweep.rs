@@ -6,7 +6,7 @@ use ports::Cx;
 
 use crate::batch::Batch;
 use crate::list::Scope;
-use crate::{idempotency, ledger, limits, outbox, tasks, watch, webhooks};
+use crate::{idempotency, ledger, limits, outbox, pending, tasks, watch, webhooks};
 
 /// Whoever sleeps longer is woken by a cron trigger in time.
 const CRON_MS: i64 = 60_000;
@@ -32,6 +32,7 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
     let ended = "SELECT id FROM tasks WHERE nonce = ?3 AND finished_at = ?2";
     let news = batch.push(webhooks::ended(scope, ended, [nonce.as_str().into()]));
     batch.extend(webhooks::sweep(scope));
+    batch.extend(pending::sweep(scope));
     batch.push(limits::sweep(scope));
     batch.push(idempotency::sweep(scope));
     batch.push(scope.stmt("DELETE FROM tickets WHERE expires_at <= ?2", []));
