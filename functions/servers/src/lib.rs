@@ -25,13 +25,13 @@ pub fn routes() -> App {
                 Replies::Object(201, "id, token for heartbeats, secret that signs callbacks"),
             )
             .takes(&REGISTER)
-            .secured(),
+            .machine(),
             api::register,
         )
         .on(
             Op::other("POST", "/api/servers/{id}/heartbeat", heartbeat, Replies::Object(200, "An empty object"))
                 .takes(&HEARTBEAT)
-                .secured(),
+                .machine(),
             api::heartbeat,
         )
         .on(

@@ -15,7 +15,7 @@ use crate::id::{MAX_ID, hex};
 pub enum Access {
     /// Reads: GET, HEAD, sockets, event streams.
     Read,
-    /// Writes of what draws and spends points: tasks, uploads, points.
+    /// Writes of what draws, and so spends points: tasks of either kind, and uploads for them.
     Tasks,
     /// All other writes.
     Write,

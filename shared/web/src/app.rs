@@ -31,6 +31,8 @@ pub struct Op {
     pub replies: Replies,
     /// Needs a credential.
     pub secured: bool,
+    /// That of a machine, not of a user: no API key.
+    pub machine: bool,
     /// Takes `Idempotency-Key`.
     pub idempotent: bool,
     /// What an API key must allow; None for what its method and function say.
@@ -52,7 +54,17 @@ pub enum Replies {
 
 impl Op {
     const fn new(method: &'static str, path: &'static str, summary: &'static str, replies: Replies) -> Op {
-        Op { method, path, summary, body: None, replies, secured: false, idempotent: false, access: None }
+        Op {
+            method,
+            path,
+            summary,
+            body: None,
+            replies,
+            secured: false,
+            machine: false,
+            idempotent: false,
+            access: None,
+        }
     }
 
     pub const fn list(path: &'static str, spec: &'static Spec, summary: &'static str) -> Op {
@@ -90,6 +102,12 @@ impl Op {
     pub const fn secured(mut self) -> Op {
         self.secured = true;
         self
+    }
+
+    /// Needs a secret of the deployment, or a runner's token.
+    pub const fn machine(mut self) -> Op {
+        self.machine = true;
+        self.secured()
     }
 
     /// An API key needs this for it, whatever its method.

@@ -78,7 +78,11 @@ fn operation(app: &App, op: &Op) -> Value {
         out["requestBody"] = json!({"required": true, "content": json_of(form.schema())});
     }
     if op.secured {
-        out["security"] = json!([{"bearer": []}, {"token": []}, {"api_key": [app.access(op.method, op.path).name()]}]);
+        let mut ways = vec![json!({"bearer": []}), json!({"token": []})];
+        if !op.machine {
+            ways.push(json!({"api_key": [app.access(op.method, op.path).name()]}));
+        }
+        out["security"] = json!(ways);
     }
     out
 }
