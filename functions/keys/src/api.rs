@@ -21,7 +21,7 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     let me = ctx.user()?;
     let (scope, mut batch) = ctx.writing()?;
     let new = NewKey::read(&body.value, scope.now)?;
-    let nonce = ctx.cx.token() + &ctx.cx.token();
+    let nonce = format!("{}{}", ctx.cx.token(), ctx.cx.token());
     let text = texts(&ctx, me.id, &nonce).next().ok_or_else(|| INTERNAL.error().cause("JWT_KEYS is not set"))?;
     let maker = me.credential.key();
     batch.extend(maker.map(|maker| store::no_more_than(scope, &new, maker)));

@@ -24,7 +24,7 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     let (scope, mut batch) = ctx.writing()?;
     let new = NewCodes::read(&body.value, scope.now)?;
     batch.push(sessions::admin(scope));
-    let nonce = ctx.cx.token() + &ctx.cx.token();
+    let nonce = format!("{}{}", ctx.cx.token(), ctx.cx.token());
     let (_, key) = ctx.cx.config.jwt_keys.first().ok_or_else(|| INTERNAL.error().cause("JWT_KEYS is not set"))?;
     let codes = (0..new.count).map(|number| {
         let code = digits(key.as_bytes(), &nonce, number);
