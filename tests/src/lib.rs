@@ -2,6 +2,7 @@
 //! object, a runner of our own making, and processes to kill. `cargo xtask test` starts the edge and tells where it is
 //! in the environment. Nothing here knows how the edge is built.
 
+pub mod chaos;
 mod client;
 mod env;
 mod own;

@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::client::{Edge, unique};
 use crate::env::setting;
 
@@ -18,21 +21,57 @@ pub struct OwnEdge {
 impl OwnEdge {
     /// Starts it where `state` was left, or anew; leases hold for so long. Port 0 takes a free one.
     pub fn start(state: &State, lease_ms: u32, port: u16) -> OwnEdge {
+        OwnEdge::start_with(state, port, &[("LEASE_MS", &lease_ms.to_string())])
+    }
+
+    /// With variables of a test's choosing.
+    pub fn start_with(state: &State, port: u16, vars: &[(&str, &str)]) -> OwnEdge {
+        OwnEdge::try_start(&state.0, port, vars, Stdio::inherit()).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Its log goes to `log`. An error is that it does not get ready.
+    pub fn try_start(state: &Path, port: u16, vars: &[(&str, &str)], log: Stdio) -> Result<OwnEdge, String> {
         let mut command = Command::new(setting("XTASK_BIN"));
-        command.args(["edge", "--var", &format!("LEASE_MS={lease_ms}"), "--port", &port.to_string(), "--state"]);
-        command.arg(&state.0);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the edge starts");
+        command.args(["edge", "--port", &port.to_string(), "--state"]).arg(state);
+        command.args(vars.iter().flat_map(|(name, value)| ["--var".to_owned(), format!("{name}={value}")]));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().expect("the edge starts");
         let alive = child.stdin.take();
         let mut line = String::new();
         let output = child.stdout.take().expect("its output is ours");
         BufReader::new(output).read_line(&mut line).expect("its output can be read");
-        let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("the edge is not ready: {line}"));
-        OwnEdge { edge: Edge::at(url.trim()), child, alive }
+        match line.strip_prefix("ready ") {
+            Some(url) => Ok(OwnEdge { edge: Edge::at(url.trim()), child, alive }),
+            None => {
+                let _ = child.wait();
+                Err(format!("the edge is not ready: {line}"))
+            }
+        }
+    }
+
+    /// kill -9 of all its processes, in one moment: nothing is written any more.
+    pub fn kill(mut self) {
+        let mut all = descendants(self.child.id());
+        all.push(self.child.id());
+        for process in all {
+            let _ = kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL);
+        }
+        let _ = self.child.wait();
     }
 
     pub fn port(&self) -> u16 {
         self.edge.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("its address has a port")
     }
+}
+
+/// The processes that a process has started, and those that they have.
+fn descendants(of: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten();
+    let children = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let children: Vec<u32> =
+        children.flat_map(|ids| ids.split(' ').filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect();
+    let theirs: Vec<u32> = children.iter().flat_map(|child| descendants(*child)).collect();
+    children.into_iter().chain(theirs).collect()
 }
 
 impl Drop for OwnEdge {
@@ -52,6 +91,17 @@ impl State {
         let path = parent.join(unique("easel-chaos"));
         std::fs::create_dir_all(&path).expect("a folder");
         State(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Leaves it, for somebody to look at.
+    pub fn keep(self) -> PathBuf {
+        let path = self.0.clone();
+        std::mem::forget(self);
+        path
     }
 }
 
@@ -77,9 +127,14 @@ impl OwnRunner {
 
     /// With options of a test's choosing.
     pub fn start_with(edge: &Edge, name: &str, options: &[&str]) -> OwnRunner {
+        OwnRunner::start_logged(edge, name, options, Stdio::inherit())
+    }
+
+    /// Its log goes to `log`.
+    pub fn start_logged(edge: &Edge, name: &str, options: &[&str], log: Stdio) -> OwnRunner {
         let mut command = Command::new(setting("RUNNER_BIN"));
         command.args(["serve", "--edge", &edge.url, "--name", name]).args(options);
-        command.arg("--model").arg(setting("RUNNER_MODEL")).env("RUST_LOG", "warn").stdin(Stdio::null());
+        command.arg("--model").arg(setting("RUNNER_MODEL")).env("RUST_LOG", "warn").stdin(Stdio::null()).stderr(log);
         OwnRunner(command.spawn().expect("the runner starts"))
     }
 

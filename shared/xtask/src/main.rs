@@ -7,6 +7,7 @@ mod bench;
 mod bindings;
 mod build;
 mod bundle;
+mod chaos;
 mod deploy;
 mod dev;
 mod edge;
@@ -69,6 +70,8 @@ enum Command {
     /// Measure
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Kill runners and the edge under load, and look whether anything was lost
+    Chaos(chaos::Args),
     /// Deploy every Worker with wrangler
     Deploy {
         /// All but the upload
@@ -106,6 +109,7 @@ fn run(command: Command) -> Result<()> {
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::New { name } => new::run(&workspace, &name),
         Command::Bench(bench) => bench::run(&workspace, &bench),
+        Command::Chaos(args) => chaos::run(&workspace, &args),
         Command::Manifests { check } => manifests::run(&workspace, check),
         Command::Dev(args) => dev::run(&workspace, args),
         Command::Edge(args) => alone::run(&workspace, args),
