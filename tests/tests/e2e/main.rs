@@ -6,6 +6,7 @@ mod gateway;
 mod hostile;
 mod images;
 mod keys;
+mod points_admin;
 mod queues;
 mod servers;
 mod sessions;
