@@ -107,6 +107,12 @@ impl Signed {
         self.send(edge, "PUT", &format!("/callbacks/{key}"), &format!("put_{key}"), "image/png", lease, file).await
     }
 
+    /// A picture to start from, `path` as `domain::runner::input_path` says.
+    pub async fn get(&self, edge: &Edge, path: &str, lease: &str) -> Answer {
+        let empty = Vec::new();
+        self.send(edge, "GET", &format!("/callbacks/{path}"), &format!("get_{path}"), "", lease, empty).await
+    }
+
     #[expect(clippy::too_many_arguments, reason = "each is one header of the call")]
     async fn send(
         &self,

@@ -18,7 +18,7 @@ pub const BUCKET: &str = "easel-files";
 pub const HUB: &str = "hub";
 
 /// Variables of every function.
-const VARS: [(&str, &str); 8] = [
+pub const VARS: [(&str, &str); 8] = [
     ("API_PROFILE", "v1"),
     ("SIGNUP", "open"),
     ("SIGNUP_POINTS", "1000"),

@@ -16,6 +16,7 @@ mod manifests;
 mod new;
 mod openapi;
 mod process;
+mod python;
 mod runner;
 mod setup;
 mod shim;

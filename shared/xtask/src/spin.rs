@@ -3,18 +3,16 @@
 
 use std::fmt::Write;
 
-use crate::bindings::SECRETS;
+use crate::bindings::{SECRETS, VARS};
 use crate::workspace::{Function, Need, Workspace};
-
-/// The variables of every component, with their defaults.
-const VARIABLES: [(&str, &str); 3] = [("api_profile", "v1"), ("signup", "open"), ("lease_ms", "30000")];
 
 pub fn render(workspace: &Workspace) -> String {
     let mut toml = String::from(
         "spin_manifest_version = 2\n\n[application]\nname = \"easel\"\nversion = \"0.1.0\"\n\n[variables]\n",
     );
-    for (name, default) in VARIABLES {
-        let _ = writeln!(toml, "{name} = {{ default = \"{default}\" }}");
+    // Spin's variables are lower-case.
+    for (name, default) in VARS {
+        let _ = writeln!(toml, "{} = {{ default = \"{default}\" }}", name.to_lowercase());
     }
     for (name, _) in SECRETS {
         let _ = writeln!(toml, "{} = {{ required = true, secret = true }}", name.to_lowercase());
@@ -39,9 +37,10 @@ fn component(toml: &mut String, function: &Function) {
     if function.needs(Need::Kv) || function.needs(Need::Blobs) {
         let _ = writeln!(toml, "key_value_stores = [\"default\"]");
     }
-    let _ = write!(toml, "allowed_outbound_hosts = [\"https://*:*\"]\n\n[component.{name}.variables]\n");
-    let secrets = SECRETS.iter().map(|(name, _)| name.to_lowercase());
-    for variable in VARIABLES.iter().map(|(name, _)| name.to_string()).chain(secrets) {
+    // Webhooks are where their users say; after each reply those due are told.
+    let _ =
+        write!(toml, "allowed_outbound_hosts = [\"http://*:*\", \"https://*:*\"]\n\n[component.{name}.variables]\n");
+    for variable in VARS.iter().chain(&SECRETS).map(|(name, _)| name.to_lowercase()) {
         let _ = writeln!(toml, "{variable} = \"{{{{ {variable} }}}}\"");
     }
 }

@@ -16,7 +16,7 @@ use crate::process::{Group, Stop};
 use crate::runner::{self, Runner};
 use crate::spin_host::{self, SpinHost};
 use crate::workspace::Workspace;
-use crate::{build, dev, setup};
+use crate::{build, dev, python, setup};
 
 /// The crate with the end-to-end tests.
 const END_TO_END: &str = "tests";
@@ -81,7 +81,7 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count, stop: &Stop
     // For tests that start and kill edges and runners of their own.
     cargo.env("XTASK_BIN", std::env::current_exe()?);
     // For tests that let others' clients speak for themselves.
-    cargo.env("NODE_BIN", tools.node_bin());
+    cargo.env("NODE_BIN", tools.node_bin()).env("PYTHONPATH", python::packages(workspace)?);
     cargo.env("RUNNER_BIN", &binary).env("RUNNER_MODEL", runner::model(&state.0));
     tests(cargo, args, count, stop)
 }
