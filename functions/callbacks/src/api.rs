@@ -5,15 +5,19 @@ use domain::runner::{
     Claim, ClaimRequest, DrawParams, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id,
     is_output_key,
 };
+use domain::webhook::TOLERANCE;
 use domain::{Error, error::Arg};
 use serde_json::json;
 
-use store::{Outcome, Slot, tasks, watch, webhooks};
+use store::{Outcome, Slot, limits, tasks, watch, webhooks};
 use web::{Ctx, Raw, Reply, Result};
 
 use crate::signed::{Runner, parse};
 
 type Body = Raw<65_536>;
+
+/// For as long as a claim's signature may be seen as fresh, and no shorter by any clock.
+const REMEMBERED_MS: i64 = 2 * TOLERANCE * 1000;
 
 pub async fn claim(ctx: Ctx, body: Body) -> Result {
     let request: ClaimRequest = parse(&body.bytes)?;
@@ -21,6 +25,9 @@ pub async fn claim(ctx: Ctx, body: Body) -> Result {
     let runner = Runner::verify(&ctx, &body.bytes, |id| id.starts_with(&format!("claim_{hinted}_")))?;
     let (scope, mut batch) = runner.batch(&ctx);
     let (lease, lease_ms) = (ctx.cx.token(), ctx.cx.config.lease_ms);
+    // It is given what is in front, so the same claim once more would be given another task.
+    batch.push(limits::once(scope, &format!("claim:{}", ctx.header("webhook-id")), REMEMBERED_MS));
+    batch.unique("attempts.bucket", &STALE_LEASE, "task_id");
     let [take, clock] = tasks::claim(scope, hinted, runner.server_id, &lease, lease_ms);
     let claimed = batch.push(take);
     batch.push(clock);

@@ -50,7 +50,7 @@ async fn signed(kit: &Kit, method: &str, path: &str, id: &str, body: &[u8], leas
 
 async fn post(kit: &Kit, what: &str, body: Value) -> Reply {
     let held: Option<Held> = serde_json::from_value(body.clone()).ok();
-    let id = held.map_or_else(|| format!("claim_{}_1", body["task_id"]), |held| callback_id(&held));
+    let id = held.map_or_else(|| format!("claim_{}_{}", body["task_id"], kit.cx().token()), |held| callback_id(&held));
     signed(kit, "POST", &format!("/callbacks/{what}"), &id, body.to_string().as_bytes(), "").await
 }
 
@@ -98,6 +98,23 @@ async fn status(kit: &Kit) -> String {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn a_claim_that_comes_twice_takes_one_task() {
+    let kit = kit().await;
+    kit.sql(
+        "INSERT INTO tasks (name, type, status, params, user_id, created_at, updated_at) SELECT name, type, status, params, user_id, 0, 0 FROM tasks",
+        [],
+    )
+    .await;
+    let body = json!({"task_id": 1}).to_string();
+    let claim = async || signed(&kit, "POST", "/callbacks/claim", "claim_1_x", body.as_bytes(), "").await;
+    assert_eq!(claim().await.json()["task_id"], 1);
+    let again = claim().await;
+    assert_eq!((again.status, again.error().as_str()), (409, "stale_lease:task_id"));
+    assert_eq!(kit.number("SELECT count(*) FROM tasks WHERE status = 'waiting'").await, 1);
+    assert_eq!(post(&kit, "claim", json!({"task_id": 1})).await.json()["task_id"], 2, "another claim");
 }
 
 #[tokio::test]

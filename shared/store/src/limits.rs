@@ -15,6 +15,11 @@ pub fn tally(scope: Scope, bucket: &str, window: i64) -> Stmt {
     )
 }
 
+/// Lets a batch through once in `window` milliseconds; then `attempts.bucket` is a duplicate.
+pub fn once(scope: Scope, bucket: &str, window: i64) -> Stmt {
+    scope.stmt("INSERT INTO attempts (bucket, n, until) VALUES (?3, 1, ?2 + ?4)", [bucket.into(), window.into()])
+}
+
 /// An error that says when to try again, if a tally has passed `max`.
 pub fn within(tally: &Rows, max: i64, now: Millis) -> Result<(), Error> {
     let row = tally.first();
