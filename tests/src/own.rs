@@ -35,7 +35,7 @@ impl OwnEdge {
         command.args(["edge", "--port", &port.to_string(), "--state"]).arg(state);
         command.args(vars.iter().flat_map(|(name, value)| ["--var".to_owned(), format!("{name}={value}")]));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().expect("the edge starts");
+        let mut child = command.spawn().map_err(|error| format!("the edge does not start: {error}"))?;
         let alive = child.stdin.take();
         let mut line = String::new();
         let output = child.stdout.take().expect("its output is ours");

@@ -26,6 +26,9 @@ pub struct Args {
     /// How long a lease holds
     #[arg(long, default_value_t = 2500)]
     lease_ms: u32,
+    /// Nothing of that: kill a runner so often, and tell how soon another has its task with the usual lease
+    #[arg(long, value_name = "TIMES")]
+    reclaim: Option<u64>,
 }
 
 pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
@@ -35,10 +38,11 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let state = Scratch::new()?;
     let mut cargo = setup::cargo(workspace);
     cargo.args(["run", "--quiet", "--package", "tests", "--bin", "chaos", "--"]);
-    cargo.args(
-        [args.seed, args.tasks.into(), args.kills.into(), args.seconds.into(), args.lease_ms.into()]
-            .map(|n| n.to_string()),
-    );
+    let numbers = match args.reclaim {
+        Some(times) => vec![times],
+        None => vec![args.seed, args.tasks.into(), args.kills.into(), args.seconds.into(), args.lease_ms.into()],
+    };
+    cargo.args(numbers.iter().map(u64::to_string));
     cargo.envs(secrets()).env("XTASK_BIN", std::env::current_exe()?);
     cargo.env("RUNNER_BIN", &binary).env("RUNNER_MODEL", runner::tiny_model(&binary, &state.0)?);
     ensure!(cargo.status()?.success(), "not everything held");

@@ -7,6 +7,7 @@ mod book;
 mod inbox;
 mod people;
 mod proxy;
+pub mod reclaim;
 mod verdict;
 mod victims;
 
@@ -78,7 +79,7 @@ pub async fn run(plan: &Plan, state: &State) -> Report {
     let inbox = Inbox::start(rng.u64(..)).await;
     let vars = vec![
         ("LEASE_MS", plan.lease_ms.to_string()),
-        ("FETCH_ALLOW", inbox.address.clone()),
+        ("FETCH_ALLOW", inbox.address()),
         ("POINTS_DEADLINE_MS", (DEADLINE_MS[1] * 2).to_string()),
         ("TASK_DEADLINE_MS", DEADLINE_MS[0].to_string()),
     ];
@@ -91,7 +92,7 @@ pub async fn run(plan: &Plan, state: &State) -> Report {
     (0..RUNNERS).for_each(|_| victims.start_runner(&front));
 
     let book = Book::new(plan.tasks);
-    let load = Load { edge: &edge, book: &book, admin: &admin, inbox: &inbox.address };
+    let load = Load { edge: &edge, book: &book, admin: &admin, inbox: &inbox.address() };
     let people = join_all((0..PEOPLE).map(|_| load.people(rng.fork())));
     let killer = killer(plan, &mut victims, &book, &front, rng.fork());
     let close = async {
@@ -109,7 +110,7 @@ pub async fn run(plan: &Plan, state: &State) -> Report {
     let (told, seen) = (book.told().clone(), proxy.seen());
     // A deadline is noticed by the next round of the sweeper, if there is an edge, and by that of a started edge if not.
     let slack = 2 * plan.lease_ms + 2 * ROUND_MS + i64::try_from(victims.away.as_millis()).unwrap_or(0);
-    let verdict = verdict::judge(state.path(), slack, &told, &seen, &inbox.received());
+    let verdict = verdict::judge(state.path(), slack, &told, &seen, &inbox.bodies());
     Report {
         plan: plan.clone(),
         edges_killed: victims.edges_killed,
@@ -117,7 +118,7 @@ pub async fn run(plan: &Plan, state: &State) -> Report {
         away: victims.away,
         took: begun.elapsed(),
         drained,
-        deliveries: inbox.received().len(),
+        deliveries: inbox.bodies().len(),
         told,
         seen,
         verdict,

@@ -50,6 +50,8 @@ const LATE: u64 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub fates: BTreeMap<Fate, u32>,
+    /// The attempt each claim was given.
+    pub given: BTreeMap<String, (Id, i64)>,
     /// The lease under which each attempt was handed out.
     pub claims: BTreeMap<(Id, i64), String>,
     /// The attempts whose results were acknowledged.
@@ -80,6 +82,12 @@ struct Sent {
     path: String,
     headers: HeaderMap,
     body: Bytes,
+}
+
+impl Sent {
+    fn id(&self) -> String {
+        self.headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned()
+    }
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -159,10 +167,10 @@ impl Between {
     }
 
     fn fate(&self, sent: &Sent) -> (Fate, fastrand::Rng) {
-        let id = sent.headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let id = sent.id();
         let time = {
             let mut times = lock(&self.times);
-            let time = times.entry(id.to_owned()).or_default();
+            let time = times.entry(id.clone()).or_default();
             *time += 1;
             *time
         };
@@ -207,6 +215,9 @@ impl Between {
             && let Ok(claim) = serde_json::from_slice::<Claim>(answer)
         {
             let attempt = (claim.task_id, claim.attempt);
+            if let Some(other) = seen.given.insert(sent.id(), attempt) {
+                seen.wrong.push(format!("one claim was given {other:?} and {attempt:?}"));
+            }
             if let Some(other) = seen.claims.insert(attempt, claim.lease.clone()).filter(|other| *other != claim.lease)
             {
                 seen.wrong.push(format!("attempt {attempt:?} was handed out under {other} and {}", claim.lease));

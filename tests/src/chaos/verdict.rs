@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::book::{Name, Told};
-use super::inbox::Received;
+use super::inbox::Bodies;
 use super::now;
 use super::proxy::Seen;
 
@@ -32,7 +32,7 @@ impl Verdict {
 }
 
 /// `slack_ms`: how long past its deadline a task may be.
-pub fn judge(state: &Path, slack_ms: i64, told: &Told, seen: &Seen, received: &Received) -> Verdict {
+pub fn judge(state: &Path, slack_ms: i64, told: &Told, seen: &Seen, received: &Bodies) -> Verdict {
     let db = database(state);
     let mut rules = Vec::new();
     // The first block says what they are.

@@ -4,3 +4,4 @@
 mod edge;
 mod forged;
 mod lost;
+mod storm;
