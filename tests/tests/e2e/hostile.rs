@@ -124,6 +124,9 @@ fn envelope(path: &str, body: &str) -> bool {
     if path.starts_with("/client/") && json["errors"].is_array() {
         return json["success"] == false && json["errors"][0]["message"].is_string();
     }
+    if path.starts_with("/user/") {
+        return json["code"].is_u64() && json["message"].is_string() && json["data"].is_null();
+    }
     json["error"]["code"].is_string() && json["error"]["message"].is_string()
 }
 
@@ -158,7 +161,7 @@ impl Scene {
         let here = filled(path, own.map_or("9007199254740991", |(_, id)| id));
         let good = operation.form.as_ref().map(sample);
 
-        if path.contains("{id}") || path.contains("{task}") || path.contains("key}") {
+        if path.contains("{id}") || path.contains("{task") || path.contains("key}") {
             for id in NOTHING {
                 add(filled(path, id), good.as_ref().filter(|_| writes).map(Value::to_string), false, "no such id");
             }
