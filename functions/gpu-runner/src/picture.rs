@@ -22,7 +22,13 @@ const MAX_MEMORY: u64 = 8 * MAX_PIXELS + (128 << 20);
 
 /// Reads a file as a picture of `width` × `height`. An error is the file's fault, and its text may be shown.
 pub fn read(file: &[u8], width: u32, height: u32) -> Result<Rgb, DrawError> {
+    read_as(file, |_| (width, height))
+}
+
+/// The same at the size that `shape` makes of the file's own.
+pub fn read_as(file: &[u8], shape: impl FnOnce((u32, u32)) -> (u32, u32)) -> Result<Rgb, DrawError> {
     let picture = over_white(decode(file)?);
+    let (width, height) = shape(picture.dimensions());
     let (x, y, across, down) = cut(picture.dimensions(), (width, height));
     let picture = resize(&*crop_imm(&picture, x, y, across, down), width, height, FilterType::Lanczos3);
     Ok(Rgb { width, height, bytes: picture.into_raw() })

@@ -4,7 +4,6 @@
 
 mod api;
 mod model;
-mod size;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,8 @@ use domain::form::{Field, Form, Rule};
 use domain::messages::{INTERNAL, INVALID_PARAMETER, MISSING_PARAMETER};
 use domain::runner::{DrawParams, STRENGTH};
 use domain::task::{INFERENCE, MAX_SEED};
-use domain::{Error, taskno};
+use domain::{Error, aspect, taskno};
 use serde_json::{Value, json};
-
-use crate::size::size;
 
 pub static SUBMIT: Form = Form(&[
     Field::required("modelName", Rule::Text { min: 1, max: 100 }, ("Model", "模型")),
@@ -71,7 +69,7 @@ impl Order {
             }
             _ => {}
         }
-        let (width, height) = size(&model.aspect_ratio, model.size, start);
+        let (width, height) = aspect::size(&model.aspect_ratio, model.size, start);
         let mut asked = json!({"prompt": self.prompt, "width": width, "height": height});
         for name in ["negative_prompt", "num_inference_steps", "guidance_scale", "scheduler", "strength"] {
             if let Some(value) = model.defaults.get(name) {
@@ -94,6 +92,8 @@ impl Order {
             n: 1,
             strength: (!self.pictures.is_empty()).then(|| values.number("strength").unwrap_or(STRENGTH)),
             from_images: self.pictures.clone(),
+            // Nobody has seen a picture from outside yet; the runner will.
+            auto_aspect: model.aspect_ratio == "auto" && start.is_none() && !self.pictures.is_empty(),
         })
     }
 }

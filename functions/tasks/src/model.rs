@@ -127,6 +127,7 @@ fn draw_params(values: &Values, scheduler: String, random: impl Fn() -> String) 
         seed: u32::try_from(seed).unwrap_or_default(),
         n,
         strength: from_image.is_some().then(|| values.number("strength").unwrap_or(STRENGTH)),
+        auto_aspect: false,
         from_images: from_image.into_iter().collect(),
     })
 }

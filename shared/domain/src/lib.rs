@@ -4,6 +4,7 @@
 //! `store` into SQL, `web` into HTTP, `gpu-runner` into pictures.
 
 pub mod api_key;
+pub mod aspect;
 pub mod date;
 pub mod error;
 pub mod file;

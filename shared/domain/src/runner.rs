@@ -82,6 +82,10 @@ pub struct DrawParams {
     /// How much of the start picture is drawn anew: 0 nothing, 1 everything. Only with `from_images`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strength: Option<f64>,
+    /// The picture's shape follows the first of `from_images`, as `aspect::size` has it; until that is seen, width and
+    /// height are the short side.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto_aspect: bool,
 }
 
 /// What `strength` is when nobody says.

@@ -77,6 +77,7 @@ impl Generate {
             n: self.n,
             from_images: self.from_image.iter().map(|path| path.display().to_string()).collect(),
             strength: self.strength,
+            auto_aspect: false,
         };
         check(&params)?;
         let mut job = DrawJob::new(self.model, params);

@@ -1,6 +1,7 @@
 //! The pictures a task starts from: asked for at the edge, which keeps or fetches them, and read beside the loop. A file
 //! from outside can be anything; whatever it does to a decoder costs its task and nothing else.
 
+use domain::aspect;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
@@ -10,14 +11,17 @@ use super::task::End;
 use crate::backend::Rgb;
 use crate::{Code, DrawError, picture};
 
-/// All of them, at the size that is drawn. One file at a time is held.
+/// All of them, at the size that is drawn, which the first one may settle. One file at a time is held.
 pub async fn load(hold: &Hold<'_>) -> Result<Vec<Rgb>, End> {
     let params = &hold.claim.params;
-    let (width, height) = (params.width, params.height);
-    let mut pictures = Vec::with_capacity(params.from_images.len());
+    let mut pictures: Vec<Rgb> = Vec::with_capacity(params.from_images.len());
     for index in 0..params.from_images.len() {
         let file = hold.input(index).await.map_err(|miss| missed(hold, index, miss))?;
-        let read = spawn_blocking(move || picture::read(&file, width, height)).await;
+        let (width, height) =
+            pictures.first().map_or((params.width, params.height), |first| (first.width, first.height));
+        let follow = params.auto_aspect && index == 0;
+        let shape = move |of| if follow { aspect::size("auto", width.min(height), Some(of)) } else { (width, height) };
+        let read = spawn_blocking(move || picture::read_as(&file, shape)).await;
         // A panic: the file found a defect of the decoder.
         let read = read.unwrap_or_else(|e| Err(DrawError::new(Code::InvalidImage, format!("not readable: {e}"))));
         pictures.push(read.map_err(|error| {

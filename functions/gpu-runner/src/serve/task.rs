@@ -107,6 +107,9 @@ async fn work(hold: &Hold<'_>, drawer: &mut Drawer, mut job: DrawJob, tracker: &
         Ok(pictures) => pictures,
         Err(end) => return end,
     };
+    if let Some(first) = job.from.first() {
+        (job.params.width, job.params.height) = (first.width, first.height);
+    }
     let drawn = match drawer.draw(&job, tracker).await {
         Ok(drawn) => drawn,
         Err(error) => return not_drawn(error),

@@ -35,6 +35,7 @@ fn draw(reference: &Reference, guided: bool, strength: Option<f64>) -> Vec<Pictu
             n: 1,
             from_images: strength.map(|_| "picture".into()).into_iter().collect(),
             strength,
+            auto_aspect: false,
         };
         let noise = reference.tensor("run/noise").narrow(0, i, 1).unwrap();
         let mut job = DrawJob::new(reference.dir.clone(), params);

@@ -47,6 +47,23 @@ async fn each_picture_is_asked_for_under_the_lease_and_reaches_the_backend() {
 }
 
 #[tokio::test]
+async fn the_first_picture_settles_the_shape_where_it_may() {
+    let mut edge = Edge::start().await;
+    let mut params = from(2);
+    (params.width, params.height, params.auto_aspect) = (64, 64, true);
+    edge.submit(3, params);
+    let tall = Rgb { width: 10, height: 30, bytes: vec![9; 3 * 10 * 30] };
+    // 40 × 30, then a tall one: the first counts.
+    edge.inputs(3, &[&png(10), &gpu_runner::png::encode(&tall, &[]).unwrap()]);
+    let runner = Runner::free(&edge.url);
+    assert!(end(&mut edge).await["outputs"].is_array());
+    let job = runner.gate.jobs.lock().unwrap().pop().unwrap();
+    assert_eq!((job.params.width, job.params.height), (96, 64));
+    assert!(job.from.iter().all(|rgb| (rgb.width, rgb.height) == (96, 64)));
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn a_strength_of_nothing_is_a_task_too() {
     let mut edge = Edge::start().await;
     let mut params = from(1);

@@ -151,5 +151,6 @@ pub fn params(prompt: &str, steps: u32, n: u32) -> DrawParams {
         n,
         from_images: Vec::new(),
         strength: None,
+        auto_aspect: false,
     }
 }
