@@ -31,6 +31,7 @@ fn job(model: &Path, from: &[Rgb], strength: f64) -> DrawJob {
         n: 1,
         from_images: from.iter().map(|_| "https://example.com/secret".into()).collect(),
         strength: Some(strength),
+        auto_aspect: false,
     };
     let mut job = DrawJob::new(model.to_path_buf(), params);
     job.from = from.to_vec();
