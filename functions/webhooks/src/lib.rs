@@ -8,7 +8,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use web::{App, Dialect, Op, Replies, Routes};
+use web::{Access, App, Dialect, Op, Replies, Routes};
 
 use crate::model::{NewWebhook, WebhookPatch};
 use crate::store::{DELIVERIES, WEBHOOKS};
@@ -27,7 +27,9 @@ static SECRET: Op = Op::other(
     "The secret deliveries are signed with (Standard Webhooks), for the owner",
     Replies::Object(200, "`secret` (`whsec_…`) and the `version` it is"),
 )
-.secured();
+.secured()
+// Whoever has it can speak as us to the receiver: more than reading.
+.needs(Access::Write);
 
 static REPLAY: Op = Op::other(
     "POST",

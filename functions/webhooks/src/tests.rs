@@ -38,6 +38,9 @@ async fn a_webhook_from_beginning_to_end() {
     let shown = kit.get("/api/webhooks/1/secret").by(&ann).send().await.json();
     assert_eq!(shown, json!({"secret": secret, "version": 1}));
     assert!(domain::webhook::Secret::parse(secret.as_str().unwrap()).is_some());
+    let reader = kit.key(&ann, &["read"]).await;
+    assert_eq!(kit.get("/api/webhooks/1").by(&reader).send().await.status, 200);
+    assert_eq!(kit.get("/api/webhooks/1/secret").by(&reader).send().await.error(), "missing_scope");
 
     kit.wait(5000);
     let changed = kit.patch("/api/webhooks/1", json!({"events": ["task.created"]})).by(&ann).send().await.json();
