@@ -22,6 +22,7 @@ const MAX_HEADER: u64 = 100_000_000;
 
 pub struct Weights {
     tensors: HashMap<String, Entry>,
+    metadata: HashMap<String, String>,
     file: Mutex<File>,
 }
 
@@ -61,25 +62,53 @@ impl Weights {
         let header: HashMap<String, serde_json::Value> =
             serde_json::from_slice(&header).map_err(|e| invalid(format!("the header is not JSON: {e}")))?;
         let mut tensors = HashMap::with_capacity(header.len());
+        let mut metadata = HashMap::new();
+        let mut spans = Vec::with_capacity(header.len());
         for (name, value) in header {
             if name == "__metadata__" {
+                // Texts by the format; what is none says nothing.
+                metadata = serde_json::from_value(value).unwrap_or_default();
                 continue;
             }
             let info = serde_json::from_value::<TensorInfo>(value).map_err(|e| invalid(format!("{name}: {e}")))?;
+            spans.push(info.data_offsets);
             // Types that no weight has (position ids are integers) are left out: asking for one is "no tensor".
             let Some(dtype) = float(info.dtype) else { continue };
             let entry = Entry::checked(dtype, info, 8 + length, total)
                 .ok_or_else(|| invalid(format!("{name}: shape, type and offsets contradict each other or the file")))?;
             tensors.insert(name, entry);
         }
-        Ok(Self { tensors, file: Mutex::new(file) })
+        // Of a small file that names the same bytes again and again, the tensors could have any size.
+        spans.sort_unstable();
+        if let Some(two) = spans.windows(2).find(|two| two[1].0 < two[0].1) {
+            return Err(invalid(format!("two tensors share the bytes at {}", two[1].0)));
+        }
+        Ok(Self { tensors, metadata, file: Mutex::new(file) })
+    }
+
+    /// The texts that whoever wrote the file put beside the tensors.
+    pub fn metadata(&self) -> &HashMap<String, String> {
+        &self.metadata
+    }
+
+    /// Names in order; only of tensors of floating point numbers.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Of a tensor that is not read for it.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|entry| entry.shape.as_slice())
     }
 
     pub fn into_builder(self, dtype: DType, device: &Device) -> VarBuilder<'static> {
         VarBuilder::from_backend(Box::new(self), dtype, device.clone())
     }
 
-    fn load(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+    /// Reads one tensor.
+    pub fn load(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         let entry = self.tensors.get(name).ok_or_else(|| Error::CannotFindTensor { path: name.to_string() })?;
         let mut data = vec![0; entry.bytes];
         {
