@@ -17,7 +17,7 @@ pub struct Args {
     /// Tasks to be acknowledged
     #[arg(long, default_value_t = 2000)]
     tasks: u32,
-    /// SIGKILLs, every fourth of the whole edge, the others of runners
+    /// SIGKILLs, every third of the whole edge, the others of runners
     #[arg(long, default_value_t = 100)]
     kills: u32,
     /// Nothing more is submitted after so long

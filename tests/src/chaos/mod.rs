@@ -33,11 +33,12 @@ use victims::Victims;
 const PEOPLE: usize = 8;
 const RUNNERS: usize = 3;
 /// One in so many kills is the edge's.
-const EDGE_EVERY: u32 = 4;
+const EDGE_EVERY: u32 = 3;
 /// So long the sweeper sleeps between two rounds.
-const ROUND_MS: i64 = 5_000;
-/// Deadlines, long and short ones.
+const ROUND_MS: i64 = 4_000;
+/// Deadlines of tasks of the drawing API: each edge is started with one of these.
 const DEADLINE_MS: [i64; 2] = [60_000, 8_000];
+const POINTS_DEADLINE_MS: i64 = 20_000;
 
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -80,7 +81,7 @@ pub async fn run(plan: &Plan, state: &State) -> Report {
     let vars = vec![
         ("LEASE_MS", plan.lease_ms.to_string()),
         ("FETCH_ALLOW", inbox.address()),
-        ("POINTS_DEADLINE_MS", (DEADLINE_MS[1] * 2).to_string()),
+        ("POINTS_DEADLINE_MS", POINTS_DEADLINE_MS.to_string()),
         ("TASK_DEADLINE_MS", DEADLINE_MS[0].to_string()),
     ];
     let mut victims = block_in_place(|| Victims::start(state.path(), vars));

@@ -175,7 +175,7 @@ impl Load<'_> {
     /// Until so few are open; meddles now and then.
     async fn wait(&self, person: &mut Person, open: usize, rng: &mut fastrand::Rng) {
         loop {
-            match rng.u32(0..40) {
+            match rng.u32(0..100) {
                 0..3 => self.cancel(person, rng).await,
                 3 => self.delete(person, rng).await,
                 _ => {}
