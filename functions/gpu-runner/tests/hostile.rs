@@ -39,7 +39,8 @@ fn wrong_configurations_are_named() {
     let dir = dir.path();
     load(dir).unwrap();
     let cases = [
-        ("model_index.json", "_class_name", json!("StableDiffusionXLPipeline"), Unsupported),
+        ("model_index.json", "_class_name", json!("FluxPipeline"), Unsupported),
+        ("model_index.json", "_class_name", json!("StableDiffusionXLPipeline"), Invalid),
         ("model_index.json", "_class_name", json!(7), Unsupported),
         ("model_index.json", "vae", json!(["diffusers", "AutoencoderTiny"]), Unsupported),
         ("model_index.json", "unet", json!("x"), Invalid),
@@ -65,7 +66,8 @@ fn wrong_configurations_are_named() {
         ("unet/config.json", "cross_attention_dim", json!(48), Invalid),
         ("unet/config.json", "in_channels", json!(9), Unsupported),
         ("unet/config.json", "class_embed_type", json!("timestep"), Unsupported),
-        ("unet/config.json", "addition_embed_type", json!("text_time"), Unsupported),
+        ("unet/config.json", "addition_embed_type", json!("image"), Unsupported),
+        ("unet/config.json", "addition_embed_type", json!("text_time"), Invalid),
         ("unet/config.json", "mid_block_type", json!("UNetMidBlock2DSimpleCrossAttn"), Unsupported),
         ("unet/config.json", "act_fn", json!(["silu"]), Invalid),
         ("unet/config.json", "use_linear_projection", json!(true), WeightsShape),

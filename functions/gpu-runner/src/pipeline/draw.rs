@@ -10,15 +10,15 @@ use super::pixels::to_rgb;
 use super::preview::Colours;
 use super::sources::Sources;
 use crate::backend::{Control, DrawJob, Latents, Picture, Progress, Rgb};
-use crate::models::unet::{Features, Sight};
+use crate::models::unet::{Conditioning, Features, Sight};
 use crate::noise::Noise;
 use crate::schedulers::Sampler;
 use crate::{Code, DrawError};
 
 /// The prompt's vectors, and how far to go from those of the negative one.
 pub(super) struct Guidance {
-    /// (1, tokens, width), or (2, tokens, width) with the negative prompt first.
-    pub(super) text: Tensor,
+    /// Of the prompt, or of two with the negative one first.
+    pub(super) prompts: Conditioning,
     scale: Option<f64>,
 }
 
@@ -88,7 +88,8 @@ impl Model {
             x = scheduler.step(&out, i, &x, noise)?;
             let step = i + 1 - begin;
             let wanted = job.preview_every != 0 && step.is_multiple_of(job.preview_every) && step < steps;
-            let preview = if wanted { Some(self.preview(&x)?) } else { None };
+            // As the next call will see it: x itself may be of any size.
+            let preview = if wanted { Some(self.preview(&scheduler.scale_input(&x, i + 1)?)?) } else { None };
             report(step, steps, preview)?;
         }
         Ok(x)
@@ -98,11 +99,11 @@ impl Model {
     fn predict(&self, x: &Tensor, time: f64, guidance: &Guidance, seen: &Features) -> Result<Tensor, DrawError> {
         let Some(scale) = guidance.scale else {
             let time = Tensor::new(&[time as f32], &self.device)?;
-            return Ok(self.unet.forward_with(x, &time, &guidance.text, Sight::beside(seen))?);
+            return Ok(self.unet.forward_with(x, &time, &guidance.prompts, Sight::beside(seen))?);
         };
         let times = Tensor::new(&[time as f32, time as f32], &self.device)?;
         let both = Tensor::cat(&[x, x], 0)?;
-        let both = self.unet.forward_with(&both, &times, &guidance.text, Sight::beside(seen))?;
+        let both = self.unet.forward_with(&both, &times, &guidance.prompts, Sight::beside(seen))?;
         let (negative, positive) = (both.narrow(0, 0, 1)?, both.narrow(0, 1, 1)?);
         Ok((&negative + ((positive - &negative)? * scale)?)?)
     }
@@ -111,15 +112,9 @@ impl Model {
         let p = &job.params;
         // As the reference has it: at 1 the negative prompt has no part in the result and is not computed.
         let scale = (p.guidance_scale > 1.0).then_some(p.guidance_scale);
-        let prompts = if scale.is_some() { vec![&p.negative_prompt, &p.prompt] } else { vec![&p.prompt] };
-        let encoded = prompts
-            .into_iter()
-            .map(|prompt| {
-                let ids = Tensor::new(self.tokenizer.encode(prompt)?.as_slice(), &self.device)?;
-                Ok(self.text.forward(&ids.unsqueeze(0)?)?)
-            })
-            .collect::<Result<Vec<_>, DrawError>>()?;
-        Ok(Guidance { text: Tensor::cat(&encoded, 0)?, scale })
+        let negative = scale.map(|_| p.negative_prompt.as_str());
+        let prompts = self.texts.conditioning(&p.prompt, negative, (p.height, p.width), &self.device)?;
+        Ok(Guidance { prompts, scale })
     }
 
     fn latent_shape(&self, job: &DrawJob) -> Result<[usize; 4], DrawError> {

@@ -1,49 +1,42 @@
-//! From a directory in the diffusers layout to a model; checks that its parts fit together.
+//! From its parts to a model; checks that they fit together.
 
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use serde_json::Value;
+use candle_nn::VarBuilder;
 
 use super::Model;
+use super::directory::Directory;
+use super::parts::{Family, Parts};
+use super::text::Texts;
 use crate::DrawError;
-use crate::models::clip::{TextConfig, TextEncoder};
-use crate::models::config::{Config, invalid, unsupported};
+use crate::models::config::unsupported;
 use crate::models::unet::{Unet, UnetConfig};
 use crate::models::vae::{Vae, VaeConfig};
 use crate::schedulers::Schedule;
-use crate::tokenizer::Tokenizer;
-use crate::weights::Weights;
 
 impl Model {
     /// Reads a model onto a device, in single precision.
-    pub fn load(dir: &Path, device: &Device) -> Result<Self, DrawError> {
-        let index = Config::read(&dir.join("model_index.json"))?;
-        check_index(&index).map_err(|e| e.at("model_index.json"))?;
-        let config = |part: &str, file: &str| Config::read(&dir.join(part).join(file));
-        let weights = |part: &str, stem: &str| {
-            Ok::<_, DrawError>(Weights::open(&dir.join(part), stem)?.into_builder(DType::F32, device))
-        };
-        let text_config =
-            TextConfig::checked(&config("text_encoder", "config.json")?).map_err(|e| e.at("text_encoder"))?;
-        let unet_config = UnetConfig::checked(&config("unet", "config.json")?).map_err(|e| e.at("unet"))?;
-        let vae_config = VaeConfig::checked(&config("vae", "config.json")?).map_err(|e| e.at("vae"))?;
-        let mut schedule =
-            Schedule::checked(&config("scheduler", "scheduler_config.json")?).map_err(|e| e.at("scheduler"))?;
-        // The reference's pipeline sets both, whatever an older file says: latents are not bounded like pixels.
-        schedule.clip = None;
-        schedule.steps_offset = 1;
-        check_fit(&text_config, &unet_config, &vae_config)?;
+    pub fn load(path: &Path, device: &Device) -> Result<Self, DrawError> {
+        Self::assemble(&Directory::open(path)?, device)
+    }
 
-        let (positions, words) = (text_config.max_position_embeddings, text_config.vocab_size);
-        let tokenizer = Tokenizer::load(&dir.join("tokenizer"), positions, words)?;
-        let text =
-            TextEncoder::load(&text_config, weights("text_encoder", "model")?).map_err(in_part("text_encoder"))?;
-        let unet = Unet::load(&unet_config, weights("unet", "diffusion_pytorch_model")?).map_err(in_part("unet"))?;
-        let vae = Vae::load(&vae_config, weights("vae", "diffusion_pytorch_model")?).map_err(in_part("vae"))?;
+    fn assemble(parts: &dyn Parts, device: &Device) -> Result<Self, DrawError> {
+        let unet_config = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
+        let vae_config = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
+        let mut schedule = Schedule::checked(&parts.config("scheduler")?).map_err(|e| e.at("scheduler"))?;
+        if parts.family() == Family::Sd {
+            schedule = schedule.overruled();
+        }
+        check_fit(&unet_config, &vae_config)?;
+
+        let weights =
+            |part: &str| Ok::<_, DrawError>(VarBuilder::from_backend(parts.weights(part)?, DType::F32, device.clone()));
+        let texts = Texts::load(parts, &unet_config, device)?;
+        let unet = Unet::load(&unet_config, weights("unet")?).map_err(in_part("unet"))?;
+        let vae = Vae::load(&vae_config, weights("vae")?).map_err(in_part("vae"))?;
         Ok(Self {
-            tokenizer,
-            text,
+            texts,
             unet,
             vae,
             schedule,
@@ -59,27 +52,7 @@ fn in_part(part: &str) -> impl Fn(candle_core::Error) -> DrawError + '_ {
     move |e| DrawError::from(e).at(part)
 }
 
-fn check_index(index: &Config) -> Result<(), DrawError> {
-    let class = index.get("_class_name").and_then(Value::as_str).unwrap_or("(no _class_name)");
-    if !matches!(class, "StableDiffusionPipeline" | "StableDiffusionImg2ImgPipeline") {
-        return Err(unsupported(format!("{class} (only StableDiffusionPipeline is supported)")));
-    }
-    for (part, known) in [("text_encoder", "CLIPTextModel"), ("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL")]
-    {
-        match index.get(part).and_then(|entry| entry.get(1)?.as_str()) {
-            Some(class) if class == known => {}
-            Some(other) => return Err(unsupported(format!("{part} {other} (only {known} is supported)"))),
-            None => return Err(invalid(format!("{part} is not named"))),
-        }
-    }
-    Ok(())
-}
-
-fn check_fit(text: &TextConfig, unet: &UnetConfig, vae: &VaeConfig) -> Result<(), DrawError> {
-    if let Some(width) = unet.context_widths().find(|width| *width != text.hidden_size) {
-        let message = format!("the unet wants text of width {width}, the text encoder gives {}", text.hidden_size);
-        return Err(invalid(message));
-    }
+fn check_fit(unet: &UnetConfig, vae: &VaeConfig) -> Result<(), DrawError> {
     if unet.in_channels != vae.latent_channels || unet.out_channels != vae.latent_channels {
         return Err(unsupported(format!(
             "a unet from {} to {} channels over an autoencoder of {}",

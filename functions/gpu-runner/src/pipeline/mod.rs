@@ -1,24 +1,25 @@
 //! A whole model: prompt → text encoder → denoiser under a sampler → autoencoder → picture.
 
+mod directory;
 mod draw;
 mod load;
+mod parts;
 mod pixels;
 mod preview;
 mod sources;
+mod text;
 
 use candle_core::Device;
 
-use crate::models::clip::TextEncoder;
 use crate::models::unet::Unet;
 use crate::models::vae::Vae;
 use crate::schedulers::Schedule;
-use crate::tokenizer::Tokenizer;
 use preview::Colours;
+use text::Texts;
 
-/// A model directory, loaded.
+/// A model, loaded.
 pub struct Model {
-    tokenizer: Tokenizer,
-    text: TextEncoder,
+    texts: Texts,
     unet: Unet,
     vae: Vae,
     schedule: Schedule,

@@ -36,7 +36,7 @@ impl Model {
         guidance: &Guidance,
     ) -> Result<Features, DrawError> {
         let mut features = Features::default();
-        let prompt = guidance.text.narrow(0, guidance.text.dim(0)? - 1, 1)?;
+        let prompt = guidance.prompts.narrow(guidance.prompts.text.dim(0)? - 1, 1)?;
         let time = Tensor::new(&[time as f32], &self.device)?;
         for reference in references {
             let noised = scheduler.scale_input(&scheduler.add_noise(reference, unit, i)?, i)?;

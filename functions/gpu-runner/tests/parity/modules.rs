@@ -1,5 +1,5 @@
 use candle_core::{DType, Device};
-use gpu_runner::models::unet::{Features, Sight, Unet, UnetConfig};
+use gpu_runner::models::unet::{Conditioning, Features, Sight, Unet, UnetConfig};
 use gpu_runner::models::vae::{Vae, VaeConfig};
 use gpu_runner::weights::Weights;
 
@@ -36,11 +36,12 @@ fn unet_sees_references_the_same_way() {
         let mut features = Features::default();
         for i in 0..2 {
             let picture = reference.tensor("unet/references").narrow(0, i, 1).unwrap();
-            let text = texts.narrow(0, 1, 1).unwrap();
+            let text = Conditioning::of(texts.narrow(0, 1, 1).unwrap());
             unet.forward_with(&picture, &time, &text, Sight::noting(&mut features)).unwrap();
         }
         let sample = reference.tensor("unet/odd/sample");
-        let out = unet.forward_with(sample, &times, texts, Sight::beside(&features)).unwrap();
+        let out =
+            unet.forward_with(sample, &times, &Conditioning::of(texts.clone()), Sight::beside(&features)).unwrap();
         reference.compare("unet/beside", &out, MODULE);
         // They do make a difference.
         let alone = unet.forward(sample, &times, texts).unwrap();

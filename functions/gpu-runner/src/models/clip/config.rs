@@ -25,6 +25,12 @@ pub struct TextConfig {
     pub hidden_act: Activation,
     #[serde(default = "d::layer_norm_eps")]
     pub layer_norm_eps: f64,
+    /// Width of the vector of the whole text, of encoders that have a projection.
+    #[serde(default = "d::projection_dim")]
+    pub projection_dim: usize,
+    /// The token whose vector stands for the whole text.
+    #[serde(default = "d::eos_token_id")]
+    pub eos_token_id: u32,
 }
 
 impl TextConfig {
@@ -38,6 +44,7 @@ impl TextConfig {
         within("num_attention_heads", c.num_attention_heads, COUNT)?;
         within("max_position_embeddings", c.max_position_embeddings, 3..=4_096)?;
         divides(("num_attention_heads", c.num_attention_heads), ("hidden_size", c.hidden_size))?;
+        within("projection_dim", c.projection_dim, WIDTH)?;
         positive("layer_norm_eps", c.layer_norm_eps)?;
         Ok(c)
     }
@@ -69,5 +76,11 @@ mod d {
     }
     pub fn layer_norm_eps() -> f64 {
         1e-5
+    }
+    pub fn projection_dim() -> usize {
+        512
+    }
+    pub fn eos_token_id() -> u32 {
+        49_407
     }
 }

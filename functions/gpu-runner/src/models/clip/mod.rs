@@ -2,12 +2,14 @@
 
 mod config;
 mod layer;
+mod projection;
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 pub use config::TextConfig;
 use layer::Layer;
+pub use projection::Projection;
 
 use crate::nn::LayerNorm;
 
@@ -40,15 +42,30 @@ impl TextEncoder {
 
     /// ids (batch, length) of u32 → (batch, length, width): the last layer after the final norm.
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        Ok(self.hidden(ids)?.last)
+    }
+
+    /// The same, and what the layer before the last gave.
+    pub fn hidden(&self, ids: &Tensor) -> Result<Hidden> {
         let (batch, length) = ids.dims2()?;
         let x = self.tokens.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))?;
         let mut x = x.broadcast_add(&self.positions.narrow(0, 0, length)?)?;
+        let mut penultimate = x.clone();
         let mask = causal_mask(length, x.dtype(), x.device())?;
         for layer in &self.layers {
-            x = layer.forward(&x, &mask)?;
+            penultimate = x;
+            x = layer.forward(&penultimate, &mask)?;
         }
-        self.final_norm.forward(&x)
+        Ok(Hidden { penultimate, last: self.final_norm.forward(&x)? })
     }
+}
+
+/// States of the tokens, (batch, length, width).
+pub struct Hidden {
+    /// Before the last layer, without a norm.
+    pub penultimate: Tensor,
+    /// After the last layer and the final norm.
+    pub last: Tensor,
 }
 
 /// (length, length): 0 up to the diagonal, −∞ after it.

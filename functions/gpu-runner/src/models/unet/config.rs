@@ -23,6 +23,17 @@ pub struct UnetConfig {
     pub down: Vec<Level>,
     /// Whether the level on the way up attends; from the smallest picture to the widest.
     pub up_attends: Vec<bool>,
+    /// What the network is told beside the text.
+    pub added: Option<AddedConfig>,
+}
+
+/// The reference's `addition_embed_type` "text_time".
+#[derive(Clone, Debug)]
+pub struct AddedConfig {
+    /// Width of the sines of each number.
+    pub sines: usize,
+    /// Width of the text's vector and all sines together.
+    pub inputs: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +70,9 @@ struct Raw {
     /// The number of heads, in spite of its name: a mistake that the reference keeps for the sake of old files.
     attention_head_dim: PerLevel<usize>,
     use_linear_projection: bool,
+    addition_embed_type: Option<String>,
+    addition_time_embed_dim: Option<usize>,
+    projection_class_embeddings_input_dim: Option<usize>,
 }
 
 impl Default for Raw {
@@ -83,6 +97,9 @@ impl Default for Raw {
             transformer_layers_per_block: PerLevel::All(1),
             attention_head_dim: PerLevel::All(8),
             use_linear_projection: false,
+            addition_embed_type: None,
+            addition_time_embed_dim: None,
+            projection_class_embeddings_input_dim: None,
         }
     }
 }
@@ -139,6 +156,7 @@ impl UnetConfig {
             downsample_padding: raw.downsample_padding,
             down,
             up_attends,
+            added: raw.added()?,
         })
     }
 
@@ -153,10 +171,29 @@ impl UnetConfig {
     }
 }
 
+impl Raw {
+    fn added(&self) -> Result<Option<AddedConfig>, DrawError> {
+        match self.addition_embed_type.as_deref() {
+            None => return Ok(None),
+            Some("text_time") => {}
+            Some(other) => return Err(unsupported(format!("addition_embed_type = {other:?}"))),
+        }
+        let (sines, inputs) = (self.addition_time_embed_dim, self.projection_class_embeddings_input_dim);
+        let (Some(sines), Some(inputs)) = (sines, inputs) else {
+            return Err(invalid(
+                "addition_embed_type without addition_time_embed_dim and projection_class_embeddings_input_dim".into(),
+            ));
+        };
+        within("addition_time_embed_dim", sines, WIDTH)?;
+        within("projection_class_embeddings_input_dim", inputs, WIDTH)?;
+        divides(("2", 2), ("addition_time_embed_dim", sines))?;
+        Ok(Some(AddedConfig { sines, inputs }))
+    }
+}
+
 /// Options of the reference whose other values change the network and are not built here.
 fn refuse_variants(config: &Config) -> Result<(), DrawError> {
-    const ABSENT: [&str; 13] = [
-        "addition_embed_type",
+    const ABSENT: [&str; 12] = [
         "class_embed_type",
         "encoder_hid_dim",
         "encoder_hid_dim_type",

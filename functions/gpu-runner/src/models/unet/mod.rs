@@ -1,5 +1,6 @@
 //! The denoiser: a UNet conditioned on time and text (Rombach et al. 2022), the reference's `UNet2DConditionModel`.
 
+mod added;
 mod blocks;
 mod config;
 mod sight;
@@ -9,8 +10,10 @@ mod transformer;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Conv2d, VarBuilder};
 
+use added::AddedEmbedding;
+pub use added::{Added, Conditioning};
 use blocks::{Down, Middle, Up};
-pub use config::{Level, UnetConfig};
+pub use config::{AddedConfig, Level, UnetConfig};
 pub use sight::{Features, Sight};
 use time::TimeEmbedding;
 
@@ -19,6 +22,7 @@ use crate::nn::{Activation, GroupNorm, conv};
 pub struct Unet {
     center: bool,
     time: TimeEmbedding,
+    added: Option<AddedEmbedding>,
     conv_in: Conv2d,
     down: Vec<Down>,
     middle: Middle,
@@ -35,6 +39,10 @@ impl Unet {
         Ok(Self {
             center: config.center_input_sample,
             time: TimeEmbedding::load(config, vb.clone())?,
+            added: match &config.added {
+                Some(added) => Some(AddedEmbedding::load(config, added, vb.clone())?),
+                None => None,
+            },
             conv_in: conv(config.in_channels, first, 3, vb.pp("conv_in"))?,
             down: levels
                 .clone()
@@ -50,13 +58,24 @@ impl Unet {
 
     /// x (batch, channels, h, w) of any h and w, timesteps (batch) of f32, text (batch, tokens, width) → like x.
     pub fn forward(&self, x: &Tensor, timesteps: &Tensor, text: &Tensor) -> Result<Tensor> {
-        self.forward_with(x, timesteps, text, Sight::Alone)
+        self.forward_with(x, timesteps, &Conditioning::of(text.clone()), Sight::Alone)
     }
 
-    /// The same with an eye for references, or as one of them.
-    pub fn forward_with(&self, x: &Tensor, timesteps: &Tensor, text: &Tensor, mut sight: Sight) -> Result<Tensor> {
+    /// The same with more than a text, and with an eye for references, or as one of them.
+    pub fn forward_with(
+        &self,
+        x: &Tensor,
+        timesteps: &Tensor,
+        Conditioning { text, added }: &Conditioning,
+        mut sight: Sight,
+    ) -> Result<Tensor> {
         let sight = &mut sight;
-        let time = self.time.forward(timesteps)?;
+        let mut time = self.time.forward(timesteps)?;
+        match (&self.added, added) {
+            (Some(embedding), Some(added)) => time = (time + embedding.forward(added)?)?,
+            (None, None) => {}
+            _ => candle_core::bail!("conditioning for another kind of network"),
+        }
         let x = if self.center { x.affine(2.0, -1.0)? } else { x.clone() };
         let mut x = self.conv_in.forward(&x)?;
         let mut skips = vec![x.clone()];

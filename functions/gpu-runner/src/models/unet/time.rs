@@ -1,4 +1,4 @@
-//! How the network learns the time: sines of many wavelengths, then two linear layers.
+//! Numbers as a network sees them: sines of many wavelengths, then two linear layers.
 
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
@@ -6,36 +6,65 @@ use candle_nn::{Linear, VarBuilder, linear};
 use super::UnetConfig;
 use crate::nn::Activation;
 
+/// The time.
 pub struct TimeEmbedding {
+    sines: Sines,
+    layers: TwoLayers,
+}
+
+impl TimeEmbedding {
+    pub fn load(config: &UnetConfig, vb: VarBuilder) -> Result<Self> {
+        let width = config.down[0].channels;
+        let layers = TwoLayers::load((width, config.time_width()), config.act, vb.pp("time_embedding"))?;
+        Ok(Self { sines: Sines::new(width, config, vb)?, layers })
+    }
+
+    /// timesteps (batch) of f32, fractions allowed → (batch, 4 × first width).
+    pub fn forward(&self, timesteps: &Tensor) -> Result<Tensor> {
+        self.layers.forward(&self.sines.forward(timesteps)?)
+    }
+}
+
+pub struct Sines {
     frequencies: Tensor,
     flip: bool,
+}
+
+impl Sines {
+    /// `width` is even.
+    pub fn new(width: usize, config: &UnetConfig, vb: VarBuilder) -> Result<Self> {
+        let half = width / 2;
+        let rate = -(10_000f64.ln()) / (half as f64 - config.freq_shift);
+        let frequencies: Vec<f32> = (0..half).map(|i| (rate * i as f64).exp() as f32).collect();
+        Ok(Self { frequencies: Tensor::from_vec(frequencies, (1, half), vb.device())?, flip: config.flip_sin_to_cos })
+    }
+
+    /// numbers (count) of f32 → (count, width).
+    pub fn forward(&self, numbers: &Tensor) -> Result<Tensor> {
+        let angles = numbers.unsqueeze(1)?.broadcast_mul(&self.frequencies)?;
+        let (sin, cos) = (angles.sin()?, angles.cos()?);
+        if self.flip { Tensor::cat(&[cos, sin], 1) } else { Tensor::cat(&[sin, cos], 1) }
+    }
+}
+
+pub struct TwoLayers {
     linear1: Linear,
     linear2: Linear,
     act: Activation,
 }
 
-impl TimeEmbedding {
-    pub fn load(config: &UnetConfig, vb: VarBuilder) -> Result<Self> {
-        let (width, hidden) = (config.down[0].channels, config.time_width());
-        let half = width / 2;
-        let rate = -(10_000f64.ln()) / (half as f64 - config.freq_shift);
-        let frequencies: Vec<f32> = (0..half).map(|i| (rate * i as f64).exp() as f32).collect();
-        let vb_time = vb.pp("time_embedding");
+impl TwoLayers {
+    pub fn load((inputs, outputs): (usize, usize), act: Activation, vb: VarBuilder) -> Result<Self> {
         Ok(Self {
-            frequencies: Tensor::from_vec(frequencies, (1, half), vb.device())?,
-            flip: config.flip_sin_to_cos,
-            linear1: linear(width, hidden, vb_time.pp("linear_1"))?,
-            linear2: linear(hidden, hidden, vb_time.pp("linear_2"))?,
-            act: config.act,
+            linear1: linear(inputs, outputs, vb.pp("linear_1"))?,
+            linear2: linear(outputs, outputs, vb.pp("linear_2"))?,
+            act,
         })
     }
 
-    /// timesteps (batch) of f32, fractions allowed → (batch, 4 × first width).
-    pub fn forward(&self, timesteps: &Tensor) -> Result<Tensor> {
-        let angles = timesteps.unsqueeze(1)?.broadcast_mul(&self.frequencies)?;
-        let (sin, cos) = (angles.sin()?, angles.cos()?);
-        let waves = if self.flip { Tensor::cat(&[cos, sin], 1)? } else { Tensor::cat(&[sin, cos], 1)? };
-        let waves = waves.to_dtype(self.linear1.weight().dtype())?;
-        self.linear2.forward(&self.act.apply(&self.linear1.forward(&waves)?)?)
+    /// (batch, inputs) → (batch, outputs).
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = x.to_dtype(self.linear1.weight().dtype())?;
+        self.linear2.forward(&self.act.apply(&self.linear1.forward(&x)?)?)
     }
 }
