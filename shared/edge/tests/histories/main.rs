@@ -5,6 +5,7 @@
 #[path = "../../../domain/tests/histories/world.rs"]
 mod world;
 
+mod broken;
 mod invariants;
 mod real;
 mod seen;
