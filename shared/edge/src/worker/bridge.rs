@@ -10,19 +10,19 @@ export function head(request) {
   for (const [name, value] of request.headers) lines += "\n" + name + "\n" + value;
   return lines;
 }
-export function respond(status, lines, body) {
+function headersOf(lines) {
   const headers = new Headers();
   const parts = lines.split("\n");
   for (let i = 0; i + 1 < parts.length; i += 2) headers.append(parts[i], parts[i + 1]);
+  return headers;
+}
+export function respond(status, lines, body) {
   // A copy: what was passed is a view of WASM's memory, which is used for other things after this.
-  return new Response(body?.slice(), { status, headers });
+  return new Response(body?.slice(), { status, headers: headersOf(lines) });
 }
 export async function send(method, url, lines, body, timeout, limit) {
-  const headers = new Headers();
-  const parts = lines.split("\n");
-  for (let i = 0; i + 1 < parts.length; i += 2) headers.append(parts[i], parts[i + 1]);
   const signal = AbortSignal.timeout(timeout);
-  const response = await fetch(url, { method, headers, body, signal, redirect: "manual" });
+  const response = await fetch(url, { method, headers: headersOf(lines), body, signal, redirect: "manual" });
   let head = String(response.status);
   for (const [name, value] of response.headers) head += "\n" + name + "\n" + value;
   const chunks = [];
@@ -36,6 +36,9 @@ export async function send(method, url, lines, body, timeout, limit) {
   }
   if (size > limit) reader.cancel().catch(() => {});
   return [head, new Uint8Array(await new Blob(chunks).arrayBuffer())];
+}
+export function ask(objects, name, method, path, lines, body) {
+  return objects.get(objects.idFromName(name)).fetch("https://hub/" + path, { method, headers: headersOf(lines), body });
 }
 export function batch(database, statements) {
   return database.batch(JSON.parse(statements).map(([sql, args]) => database.prepare(sql).bind(...args)));
@@ -60,6 +63,17 @@ extern "C" {
         timeout: u32,
         limit: u32,
     ) -> Result<JsValue, JsValue>;
+
+    /// Calls the Durable Object of this name, headers as lines, name and value in turn: the promise of its response.
+    #[wasm_bindgen(catch)]
+    pub fn ask(
+        objects: &JsValue,
+        name: &str,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: Option<&str>,
+    ) -> Result<js_sys::Promise, JsValue>;
 
     /// Runs statements, `[[sql, [argument…]]…]` in JSON, as one batch of D1: the promise of its results.
     #[wasm_bindgen(catch)]

@@ -36,8 +36,8 @@ pub fn inward(request: &web_sys::Request) -> worker::Result<http::Request<Body>>
 
 pub async fn outward(mut response: http::Response<Body>) -> worker::Result<web_sys::Response> {
     let upgraded = response.extensions_mut().remove::<Arc<Upgraded>>();
-    if let Some(response) = upgraded.and_then(|u| u.take::<SendWrapper<worker::Response>>()) {
-        return Ok(response.0.into());
+    if let Some(response) = upgraded.and_then(|u| u.take::<SendWrapper<web_sys::Response>>()) {
+        return Ok(response.0);
     }
     let (parts, body) = response.into_parts();
     match body.size_hint().exact() {
