@@ -34,9 +34,20 @@ impl Config {
             return Err(invalid(format!("{length} bytes are too many for a configuration")).at(path.display()));
         }
         let text = std::fs::read(path).map_err(unreadable)?;
-        serde_json::from_slice(&text)
+        Self::read_text(&text).map_err(|e| e.at(path.display()))
+    }
+
+    fn read_text(text: &[u8]) -> Result<Self, DrawError> {
+        serde_json::from_slice(text)
+            // The tool that wrote it may have written what is not JSON; tried second, as hardly any file has one.
+            .or_else(|_| serde_json::from_slice(&quote_infinities(text)))
             .map(|keys| Self { keys })
-            .map_err(|e| invalid(format!("not a JSON object: {e}")).at(path.display()))
+            .map_err(|e| invalid(format!("not a JSON object: {e}")))
+    }
+
+    /// The value of a key from now on.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.keys.insert(key.to_owned(), value.into());
     }
 
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, DrawError> {
@@ -59,6 +70,31 @@ impl Config {
             _ => Ok(()),
         }
     }
+}
+
+/// Python writes `-Infinity` where JSON has no word, as for `lambda_min_clipped` of every DPMSolverMultistepScheduler: it
+/// becomes a string, which only who expects it will take.
+fn quote_infinities(text: &[u8]) -> Vec<u8> {
+    const WORD: &[u8] = b"-Infinity";
+    let (mut out, mut rest, mut quoted) = (Vec::with_capacity(text.len() + 2), text, false);
+    while let Some((&byte, after)) = rest.split_first() {
+        if let (false, Some(after)) = (quoted, rest.strip_prefix(WORD)) {
+            out.extend_from_slice(b"\"-Infinity\"");
+            rest = after;
+            continue;
+        }
+        out.push(byte);
+        rest = after;
+        match (byte, rest.split_first()) {
+            (b'"', _) => quoted = !quoted,
+            (b'\\', Some((&escaped, after))) => {
+                out.push(escaped);
+                rest = after;
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 /// Numbers by value: 1 and 1.0 are written by different versions of the same tool.
@@ -114,4 +150,20 @@ pub fn invalid(message: String) -> DrawError {
 
 pub fn unsupported(message: String) -> DrawError {
     DrawError::new(Code::ModelUnsupported, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinities_as_python_writes_them_are_read_as_words() {
+        let config = Config::read_text(br#"{"a": -Infinity, "b": "\"-Infinity", "c": [-Infinity,1]}"#).unwrap();
+        assert_eq!(config.get("a").and_then(Value::as_str), Some("-Infinity"));
+        assert_eq!(config.get("b").and_then(Value::as_str), Some("\"-Infinity"));
+        assert_eq!(config.get("c").map(Value::to_string).as_deref(), Some(r#"["-Infinity",1]"#));
+        for broken in [&b"{\"a\": Infinity}"[..], b"-Infinity", b"{\"a\": NaN}", b"{\"a\\", b"{-Infinity"] {
+            assert_eq!(Config::read_text(broken).unwrap_err().code, Code::ModelConfigInvalid);
+        }
+    }
 }

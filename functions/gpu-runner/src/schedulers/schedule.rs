@@ -1,9 +1,14 @@
-//! `scheduler/scheduler_config.json`: the noise schedule a model was trained with, and which of its times a run visits.
+//! `scheduler/scheduler_config.json`: the noise schedule a model was trained with.
+//!
+//! Owns what the file says and how each of the reference's classes reads it. It must not know what a sampler does.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
+use super::{Sampler, Spacing, Visits};
+use crate::DrawError;
 use crate::models::config::{Config, invalid, positive, within};
-use crate::{Code, DrawError};
 
 /// What the denoiser's output means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -17,15 +22,6 @@ pub enum Prediction {
     Sample,
 }
 
-/// Which times of the training schedule a run visits (Lin et al. 2023, table 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Spacing {
-    Leading,
-    Linspace,
-    Trailing,
-}
-
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum BetaSchedule {
@@ -34,6 +30,7 @@ enum BetaSchedule {
     SquaredcosCapV2,
 }
 
+/// The keys that mean the same to every class, with the reference's defaults, and others that are checked early.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Raw {
@@ -46,12 +43,9 @@ struct Raw {
     prediction_type: Prediction,
     timestep_spacing: Option<Spacing>,
     steps_offset: usize,
-    clip_sample: bool,
     clip_sample_range: f64,
-    set_alpha_to_one: bool,
 }
 
-/// Defaults are those of the reference's `DDIMScheduler`.
 impl Default for Raw {
     fn default() -> Self {
         Self {
@@ -64,25 +58,19 @@ impl Default for Raw {
             prediction_type: Prediction::Epsilon,
             timestep_spacing: None,
             steps_offset: 0,
-            clip_sample: true,
             clip_sample_range: 1.0,
-            set_alpha_to_one: true,
         }
     }
 }
 
-/// A checked configuration.
+/// A checked file.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// ᾱ for every training time: the share of the picture in x, squared.
-    pub alphas: Vec<f64>,
-    pub prediction: Prediction,
-    /// As the file says; samplers differ in their default.
-    pub spacing: Option<Spacing>,
-    pub steps_offset: usize,
-    /// Bound of the predicted picture, when it has one.
-    pub clip: Option<f64>,
-    pub set_alpha_to_one: bool,
+    config: Config,
+    betas: Vec<f64>,
+    pub(super) prediction: Prediction,
+    /// Whether a pipeline has overruled the file: see `overruled`.
+    overruled: bool,
 }
 
 impl Schedule {
@@ -92,57 +80,64 @@ impl Schedule {
         let count = within("num_train_timesteps", raw.num_train_timesteps, 1..=100_000)?;
         within("steps_offset", raw.steps_offset, 0..=count - 1)?;
         positive("clip_sample_range", raw.clip_sample_range)?;
-        let mut betas = raw.betas();
+        let betas = raw.betas();
         if betas.len() != count {
             return Err(invalid(format!("trained_betas has {} entries for {count} timesteps", betas.len())));
         }
         if let Some(beta) = betas.iter().find(|beta| !(0.0..1.0).contains(*beta)) {
             return Err(invalid(format!("the schedule has a beta of {beta}, outside 0 to 1")));
         }
-        if raw.rescale_betas_zero_snr {
-            if raw.prediction_type == Prediction::Epsilon {
-                return Err(invalid("rescale_betas_zero_snr leaves nothing to predict with epsilon".into()));
-            }
-            betas = zero_snr(&betas);
+        if betas.first().is_none_or(|beta| *beta <= 0.0) {
+            return Err(invalid("the schedule begins with a beta of 0: a time without noise".into()));
         }
-        let mut product = 1.0;
-        let alphas = betas
-            .iter()
-            .map(|beta| {
-                product *= 1.0 - beta;
-                product
-            })
-            .collect();
-        Ok(Self {
-            alphas,
-            prediction: raw.prediction_type,
-            spacing: raw.timestep_spacing,
-            steps_offset: raw.steps_offset,
-            clip: raw.clip_sample.then_some(raw.clip_sample_range),
-            set_alpha_to_one: raw.set_alpha_to_one,
+        if raw.rescale_betas_zero_snr && raw.prediction_type == Prediction::Epsilon {
+            return Err(invalid("rescale_betas_zero_snr leaves nothing to predict with epsilon".into()));
+        }
+        Ok(Self { config: config.clone(), betas, prediction: raw.prediction_type, overruled: false })
+    }
+
+    /// As the reference's `StableDiffusionPipeline` takes it: whatever an older file says, times are offset by 1 and
+    /// latents are not bounded like pixels. (`StableDiffusionXLPipeline` takes the file at its word.)
+    pub fn overruled(self) -> Self {
+        Self { overruled: true, ..self }
+    }
+
+    /// The keys as the reference's class of this sampler gets them: directly when the file is the class's own, else
+    /// by `from_config`, where keys of the file reach any class that knows them, and others have the defaults of the
+    /// class. So what a pipeline overrules reaches another class only where the file has the key.
+    pub(super) fn settings<T: DeserializeOwned>(&self, sampler: Sampler) -> Result<T, DrawError> {
+        let mut config = self.config.clone();
+        if self.overruled {
+            let own = config.get("_class_name").and_then(Value::as_str) == Some(sampler.class());
+            for (key, value) in [("steps_offset", json!(1)), ("clip_sample", json!(false))] {
+                if own || config.get(key).is_some() {
+                    config.set(key, value);
+                }
+            }
+        }
+        config.parse()
+    }
+
+    /// Which times a run visits; `spacing` where the file does not say.
+    pub(super) fn visits(&self, sampler: Sampler, spacing: Spacing) -> Result<Visits, DrawError> {
+        let raw: Raw = self.settings(sampler)?;
+        Ok(Visits {
+            spacing: raw.timestep_spacing.unwrap_or(spacing),
+            offset: raw.steps_offset,
+            count: self.betas.len(),
         })
     }
 
-    /// The training times of a run, from noise to picture.
-    pub fn timesteps(&self, spacing: Spacing, steps: usize) -> Result<Vec<usize>, DrawError> {
-        let count = self.alphas.len();
-        if steps == 0 || steps > count {
-            return Err(invalid_steps(steps, count));
-        }
-        let times: Vec<usize> = match spacing {
-            Spacing::Leading => (0..steps).rev().map(|i| i * (count / steps) + self.steps_offset).collect(),
-            Spacing::Linspace => {
-                let gap = if steps == 1 { 0.0 } else { (count - 1) as f64 / (steps - 1) as f64 };
-                (0..steps).rev().map(|i| (i as f64 * gap).round_ties_even() as usize).collect()
-            }
-            Spacing::Trailing => {
-                let gap = count as f64 / steps as f64;
-                (0..steps)
-                    .map(|i| ((count as f64 - i as f64 * gap).round_ties_even() as usize).saturating_sub(1))
-                    .collect()
-            }
-        };
-        if times.iter().any(|t| *t >= count) { Err(invalid_steps(steps, count)) } else { Ok(times) }
+    /// ᾱ for every training time: the share of the picture in x, squared. `zero_snr`: rescaled, as some classes do
+    /// where the file says so, to end in nothing but noise.
+    pub(super) fn alphas(&self, zero_snr: bool) -> Vec<f64> {
+        let alphas = products(&self.betas);
+        if zero_snr { zero_snr_alphas(&alphas) } else { alphas }
+    }
+
+    /// Whether the betas are those that are at their largest possible value at the end.
+    pub(super) fn is_cosine(&self) -> bool {
+        self.config.get("beta_schedule").and_then(Value::as_str) == Some("squaredcos_cap_v2")
     }
 }
 
@@ -169,22 +164,20 @@ impl Raw {
     }
 }
 
-/// Betas that end in pure noise (Lin et al. 2023, algorithm 1).
-fn zero_snr(betas: &[f64]) -> Vec<f64> {
+fn products(betas: &[f64]) -> Vec<f64> {
     let mut product = 1.0;
-    let roots: Vec<f64> = betas
+    betas
         .iter()
         .map(|beta| {
             product *= 1.0 - beta;
-            f64::sqrt(product)
+            product
         })
-        .collect();
-    let (first, last) = (roots.first().copied().unwrap_or(1.0), roots.last().copied().unwrap_or(0.0));
-    let bars = roots.iter().map(|root| ((root - last) * first / (first - last)).powi(2));
-    let before = std::iter::once(1.0).chain(bars.clone());
-    bars.zip(before).map(|(bar, before)| 1.0 - bar / before).collect()
+        .collect()
 }
 
-fn invalid_steps(steps: usize, count: usize) -> DrawError {
-    DrawError::new(Code::RequestInvalid, format!("{steps} steps: this model's schedule of {count} does not allow them"))
+/// Rescaled to end in pure noise (Lin et al. 2023, algorithm 1).
+fn zero_snr_alphas(alphas: &[f64]) -> Vec<f64> {
+    let first = alphas.first().copied().unwrap_or(1.0).sqrt();
+    let last = alphas.last().copied().unwrap_or(0.0).sqrt();
+    alphas.iter().map(|alpha| ((alpha.sqrt() - last) * first / (first - last)).powi(2)).collect()
 }

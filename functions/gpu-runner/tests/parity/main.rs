@@ -7,5 +7,6 @@ mod gradients;
 mod modules;
 mod reference;
 mod run;
+mod samplers;
 mod schedules;
 mod text;

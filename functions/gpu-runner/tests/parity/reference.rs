@@ -24,6 +24,14 @@ impl Reference {
         Self { dir, tensors }
     }
 
+    /// With the tensors of another file of the layout beside its own.
+    pub fn open_with(layout: &str, file: &str) -> Self {
+        let mut reference = Self::open(layout);
+        let more = candle_core::safetensors::load(reference.dir.join(file), &Device::Cpu).unwrap();
+        reference.tensors.extend(more);
+        reference
+    }
+
     pub fn tensor(&self, name: &str) -> &Tensor {
         &self.tensors[name]
     }

@@ -2,6 +2,7 @@ use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Pic
 
 use candle_core::{Device, Tensor};
 use domain::runner::DrawParams;
+use gpu_runner::schedulers::Sampler;
 use serde::Deserialize;
 
 use crate::reference::{LAYOUTS, RUN, Reference};
@@ -16,9 +17,20 @@ struct Run {
     guidance: f64,
 }
 
-/// Both prompts of the reference's batch, each as a job of its own, from the reference's noise, or from its picture at
-/// this strength.
+/// DDIM over the steps of the reference.
 fn draw(reference: &Reference, guided: bool, strength: Option<f64>) -> Vec<Picture> {
+    draw_with(reference, "DDIM", None, guided, strength)
+}
+
+/// Both prompts of the reference's batch, each as a job of its own, from the reference's noise, or from its picture at
+/// this strength; noise on the way is that of seeds 0 and 1.
+fn draw_with(
+    reference: &Reference,
+    scheduler: &str,
+    steps: Option<u32>,
+    guided: bool,
+    strength: Option<f64>,
+) -> Vec<Picture> {
     let run: Run = serde_json::from_slice(&std::fs::read(reference.dir.join("run.json")).unwrap()).unwrap();
     let mut backend = CandleBackend::new(Device::Cpu);
     let mut drawn = Vec::new();
@@ -28,10 +40,10 @@ fn draw(reference: &Reference, guided: bool, strength: Option<f64>) -> Vec<Pictu
             negative_prompt: negative.clone(),
             width: run.width,
             height: run.height,
-            num_inference_steps: run.steps,
+            num_inference_steps: steps.unwrap_or(run.steps),
             guidance_scale: if guided { run.guidance } else { 1.0 },
-            scheduler: "DDIM".into(),
-            seed: 0,
+            scheduler: scheduler.into(),
+            seed: i as u32,
             n: 1,
             from_images: strength.map(|_| "picture".into()).into_iter().collect(),
             strength,
@@ -108,6 +120,22 @@ fn runs_from_a_picture_end_the_same() {
         for (name, strength) in [("0.3", 0.3), ("0.75", 0.75), ("1.0", 1.0)] {
             let pictures = draw(&reference, true, Some(strength));
             reference.compare(&format!("img2img/{name}"), &latents(&pictures), RUN);
+        }
+    }
+}
+
+/// Every sampler, as the pipeline builds it from the model's file, at 20 and 7 steps, from noise and from a picture.
+#[test]
+fn every_sampler_ends_the_same() {
+    for layout in LAYOUTS {
+        let reference = Reference::open_with(layout, "samplers.safetensors");
+        for sampler in Sampler::ALL.map(Sampler::name) {
+            for steps in [20, 7] {
+                let drawn = draw_with(&reference, sampler, Some(steps), true, None);
+                reference.compare(&format!("{sampler}/{steps}"), &latents(&drawn), RUN);
+                let drawn = draw_with(&reference, sampler, Some(steps), true, Some(0.6));
+                reference.compare(&format!("{sampler}/{steps}/0.6"), &latents(&drawn), RUN);
+            }
         }
     }
 }
