@@ -53,11 +53,7 @@ impl NewTask {
                 return Err(UNSUPPORTED_PARAMETER.on(name).arg(name));
             }
         }
-        let scheduler = values.text("scheduler").unwrap_or_default();
-        if scheduler != "DDIM" {
-            return Err(UNSUPPORTED_PARAMETER.on("scheduler").arg(scheduler));
-        }
-        let params = draw_params(&values, scheduler, random)?;
+        let params = draw_params(&values, random)?;
         let prompt = params.prompt.clone();
         let (pictures, from_image) = (params.n, !params.from_images.is_empty());
         let work = work(params.width, params.height, params.num_inference_steps, params.n);
@@ -96,7 +92,7 @@ impl NewTask {
     }
 }
 
-fn draw_params(values: &Values, scheduler: String, random: impl Fn() -> String) -> Result<DrawParams, Error> {
+fn draw_params(values: &Values, random: impl Fn() -> String) -> Result<DrawParams, Error> {
     let number = |name: &str| values.int(name).and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
     let n = number("n").max(1);
     let last = MAX_SEED - i64::from(n) + 1;
@@ -123,7 +119,7 @@ fn draw_params(values: &Values, scheduler: String, random: impl Fn() -> String) 
         height: number("height"),
         num_inference_steps: number("num_inference_steps"),
         guidance_scale: values.number("guidance_scale").unwrap_or(7.5),
-        scheduler,
+        scheduler: values.text("scheduler").unwrap_or_default(),
         seed: u32::try_from(seed).unwrap_or_default(),
         n,
         strength: from_image.is_some().then(|| values.number("strength").unwrap_or(STRENGTH)),

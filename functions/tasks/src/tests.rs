@@ -102,12 +102,22 @@ async fn every_parameter_is_checked_and_named() {
 }
 
 #[tokio::test]
+async fn every_scheduler_of_the_contract_is_served() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    for (name, _) in domain::task::SCHEDULERS {
+        let task = submit(&kit, &ann, json!({"prompt": "a", "scheduler": name})).await;
+        assert_eq!(task["params"]["scheduler"], *name);
+    }
+    assert_eq!(kit.number("SELECT count(*) FROM tasks").await, 6);
+}
+
+#[tokio::test]
 async fn what_is_not_served_yet_is_said() {
     let kit = kit();
     let ann = kit.user("ann").await;
     for (field, value) in [
         ("type", json!("訓練")),
-        ("scheduler", json!("K_EULER")),
         ("mask", json!("https://example.com/a.png")),
         ("model_id", json!(1)),
         ("loras", json!([{"model_id": 1}])),
