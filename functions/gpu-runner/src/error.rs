@@ -19,6 +19,14 @@ pub enum Code {
     WeightsShape,
     /// The tokenizer's files are not usable.
     TokenizerInvalid,
+    /// A LoRA, embedding or hypernetwork is not there or can't be read.
+    AdapterNotFound,
+    /// It is not safetensors, contradicts itself, or holds values that are no numbers.
+    AdapterInvalid,
+    /// It is made for another model.
+    AdapterMismatch,
+    /// It is of a kind or in a form that this runner does not apply.
+    AdapterUnsupported,
     /// The request holds a value out of range, or one this model can't serve.
     RequestInvalid,
     /// A file that was given as a picture is none that can be read, or is larger than any need.
@@ -43,6 +51,10 @@ impl Code {
             Code::WeightsMissing => "weights_missing",
             Code::WeightsShape => "weights_shape",
             Code::TokenizerInvalid => "tokenizer_invalid",
+            Code::AdapterNotFound => "adapter_not_found",
+            Code::AdapterInvalid => "adapter_invalid",
+            Code::AdapterMismatch => "adapter_mismatch",
+            Code::AdapterUnsupported => "adapter_unsupported",
             Code::RequestInvalid => "request_invalid",
             Code::InvalidImage => "invalid_image",
             Code::EncoderMissing => "encoder_missing",
@@ -55,7 +67,7 @@ impl Code {
     /// Whether the same job may succeed elsewhere or later. A model that is broken here is broken everywhere; one that is
     /// not here may be on another runner.
     pub fn retryable(self) -> bool {
-        matches!(self, Code::ModelNotFound | Code::OutOfMemory | Code::Internal)
+        matches!(self, Code::ModelNotFound | Code::AdapterNotFound | Code::OutOfMemory | Code::Internal)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns the numerics, from the prompt to the PNG. `serve` talks to the edge and is the only part that knows HTTP;
 //! users, points and storage belong to the edge.
 
+pub mod adapters;
 pub mod backend;
 pub mod cli;
 mod error;
@@ -12,6 +13,7 @@ pub mod noise;
 pub mod picture;
 pub mod pipeline;
 pub mod png;
+pub mod prompt;
 pub mod schedulers;
 pub mod serve;
 pub mod tiny;

@@ -15,7 +15,7 @@ use crate::{Code, DrawError};
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 /// A vocabulary of 50,000 words is 3 MB.
 const MAX_BYTES: u64 = 64 << 20;
-/// Longer prompts are cut here before they are split into tokens: 77 of them never come from more text than this.
+/// Longer prompts are cut here before they are split into tokens; the API takes none of this length.
 const MAX_CHARS: usize = 10_000;
 
 pub struct Tokenizer {
@@ -23,6 +23,7 @@ pub struct Tokenizer {
     start: u32,
     end: u32,
     pad: u32,
+    comma: Option<u32>,
     length: usize,
 }
 
@@ -58,7 +59,8 @@ impl Tokenizer {
         let (start, end, pad) = (id(&start)?, id(&end)?, id(&pad)?);
         let own = settings.get("model_max_length").and_then(Value::as_f64).unwrap_or(f64::MAX);
         let length = if own >= 3.0 && own < length as f64 { own as usize } else { length };
-        Ok(Self { inner, start, end, pad, length })
+        let comma = inner.token_to_id(",</w>");
+        Ok(Self { inner, start, end, pad, comma, length })
     }
 
     /// How many ids `encode` gives.
@@ -66,16 +68,35 @@ impl Tokenizer {
         self.length
     }
 
+    /// The comma as a word of its own, in vocabularies that have it.
+    pub fn comma(&self) -> Option<u32> {
+        self.comma
+    }
+
+    /// What is looked at of a prompt.
+    pub fn cut<'a>(&self, prompt: &'a str) -> &'a str {
+        prompt.char_indices().nth(MAX_CHARS).map_or(prompt, |(cut, _)| &prompt[..cut])
+    }
+
     /// Start, the words as far as they fit, end, padding.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>, DrawError> {
-        let prompt = prompt.char_indices().nth(MAX_CHARS).map_or(prompt, |(cut, _)| &prompt[..cut]);
-        let words = catch_unwind(AssertUnwindSafe(|| self.inner.encode(prompt, false)))
+        Ok(self.frame(self.words(self.cut(prompt))?))
+    }
+
+    /// All words of a text, and nothing around them.
+    pub fn words(&self, text: &str) -> Result<Vec<u32>, DrawError> {
+        let words = catch_unwind(AssertUnwindSafe(|| self.inner.encode(text, false)))
             .map_err(|_| invalid("a prompt can't be split"))?
             .map_err(|e| invalid(e.to_string()))?;
-        let words = words.get_ids().iter().take(self.length - 2).copied();
+        Ok(words.get_ids().to_vec())
+    }
+
+    /// Start, these as far as they fit, end, padding.
+    pub fn frame(&self, words: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        let words = words.into_iter().take(self.length - 2);
         let mut ids: Vec<u32> = std::iter::once(self.start).chain(words).chain([self.end]).collect();
         ids.resize(self.length, self.pad);
-        Ok(ids)
+        ids
     }
 }
 

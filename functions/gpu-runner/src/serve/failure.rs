@@ -58,6 +58,9 @@ impl From<&DrawError> for Failure {
             | Code::WeightsMissing
             | Code::WeightsShape
             | Code::TokenizerInvalid => "The model can't be used.".into(),
+            Code::AdapterNotFound | Code::AdapterInvalid | Code::AdapterMismatch | Code::AdapterUnsupported => {
+                "A LoRA, embedding or hypernetwork can't be used with this model.".into()
+            }
         };
         Self { code: error.code.as_str(), message, retryable: error.retryable() }
     }

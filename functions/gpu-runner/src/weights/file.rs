@@ -22,6 +22,8 @@ const MAX_HEADER: u64 = 100_000_000;
 
 pub struct Weights {
     tensors: HashMap<String, Entry>,
+    /// Names of tensors of other types.
+    others: Vec<String>,
     metadata: HashMap<String, String>,
     file: Mutex<File>,
 }
@@ -62,7 +64,7 @@ impl Weights {
         let header: HashMap<String, serde_json::Value> =
             serde_json::from_slice(&header).map_err(|e| invalid(format!("the header is not JSON: {e}")))?;
         let mut tensors = HashMap::with_capacity(header.len());
-        let mut metadata = HashMap::new();
+        let (mut others, mut metadata) = (Vec::new(), HashMap::new());
         let mut spans = Vec::with_capacity(header.len());
         for (name, value) in header {
             if name == "__metadata__" {
@@ -73,7 +75,10 @@ impl Weights {
             let info = serde_json::from_value::<TensorInfo>(value).map_err(|e| invalid(format!("{name}: {e}")))?;
             spans.push(info.data_offsets);
             // Types that no weight has (position ids are integers) are left out: asking for one is "no tensor".
-            let Some(dtype) = float(info.dtype) else { continue };
+            let Some(dtype) = float(info.dtype) else {
+                others.push(name);
+                continue;
+            };
             let entry = Entry::checked(dtype, info, 8 + length, total)
                 .ok_or_else(|| invalid(format!("{name}: shape, type and offsets contradict each other or the file")))?;
             tensors.insert(name, entry);
@@ -83,7 +88,7 @@ impl Weights {
         if let Some(two) = spans.windows(2).find(|two| two[1].0 < two[0].1) {
             return Err(invalid(format!("two tensors share the bytes at {}", two[1].0)));
         }
-        Ok(Self { tensors, metadata, file: Mutex::new(file) })
+        Ok(Self { tensors, others, metadata, file: Mutex::new(file) })
     }
 
     /// The texts that whoever wrote the file put beside the tensors.
@@ -96,6 +101,11 @@ impl Weights {
         let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Names of tensors that can't be read, as their numbers are integers or of a type of their own.
+    pub fn others(&self) -> &[String] {
+        &self.others
     }
 
     /// Of a tensor that is not read for it.
