@@ -2,11 +2,14 @@
 //! them with the networks, and builds networks anew with what changed. Knows nothing of jobs.
 
 mod adapted;
+mod embedding;
 mod file;
+pub mod hypernetwork;
 mod lora;
 mod names;
 
 pub use adapted::Adapted;
+pub use embedding::Embedding;
 pub use file::Stamp;
 pub use lora::Lora;
 pub use names::Part;

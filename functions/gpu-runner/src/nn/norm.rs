@@ -11,6 +11,11 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
+    /// `weight` and `bias` of (width).
+    pub fn new(weight: Tensor, bias: Tensor, eps: f64) -> Self {
+        Self { weight, bias, eps }
+    }
+
     pub fn load(width: usize, eps: f64, vb: VarBuilder) -> Result<Self> {
         let (weight, bias) = affine(width, vb)?;
         Ok(Self { weight, bias, eps })

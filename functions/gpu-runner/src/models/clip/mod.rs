@@ -47,8 +47,23 @@ impl TextEncoder {
 
     /// The same, and what the layer before the last gave.
     pub fn hidden(&self, ids: &Tensor) -> Result<Hidden> {
+        self.hidden_of(&self.embed(ids)?)
+    }
+
+    /// How many words have a vector.
+    pub fn words(&self) -> Result<usize> {
+        self.tokens.dim(0)
+    }
+
+    /// ids (batch, length) of u32, below the number of words → their vectors (batch, length, width).
+    pub fn embed(&self, ids: &Tensor) -> Result<Tensor> {
         let (batch, length) = ids.dims2()?;
-        let x = self.tokens.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))?;
+        self.tokens.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))
+    }
+
+    /// `hidden` of words by their vectors.
+    pub fn hidden_of(&self, x: &Tensor) -> Result<Hidden> {
+        let (_, length, _) = x.dims3()?;
         let mut x = x.broadcast_add(&self.positions.narrow(0, 0, length)?)?;
         let mut penultimate = x.clone();
         let mask = causal_mask(length, x.dtype(), x.device())?;

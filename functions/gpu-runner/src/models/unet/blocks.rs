@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::transformer::Transformer;
-use super::{Level, Sight, UnetConfig};
+use super::{Hypernetworks, Level, Sight, UnetConfig};
 use crate::models::resample::{Downsample, Upsample};
 use crate::models::resnet::{Resnet, ResnetConfig};
 
@@ -26,6 +26,10 @@ impl Down {
             Some(Downsample::load(level.channels, config.downsample_padding, vb.pp("downsamplers.0"))?)
         };
         Ok(Self { layers, downsample })
+    }
+
+    pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
+        self.layers.iter_mut().for_each(|layer| layer.bend(hypernetworks));
     }
 
     /// Pushes every result on `skips`, for the way up.
@@ -67,6 +71,10 @@ impl Middle {
         })
     }
 
+    pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
+        self.transformer.bend(hypernetworks);
+    }
+
     pub fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
         let x = self.first.forward(x, Some(time))?;
         self.last.forward(&self.transformer.forward(&x, text, sight)?, Some(time))
@@ -97,6 +105,10 @@ impl Up {
             .collect::<Result<_>>()?;
         let upsample = if here == 0 { None } else { Some(Upsample::load(level.channels, vb.pp("upsamplers.0"))?) };
         Ok(Self { layers, upsample })
+    }
+
+    pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
+        self.layers.iter_mut().for_each(|layer| layer.bend(hypernetworks));
     }
 
     /// Takes its share of `skips` from the end; grows to the size of what is left there.
@@ -137,6 +149,10 @@ impl Layer {
         let attention = vb.pp(format!("attentions.{i}"));
         let transformer = if attends { Some(Transformer::load(config, level, attention)?) } else { None };
         Ok(Self { resnet, transformer })
+    }
+
+    fn bend(&mut self, hypernetworks: &Hypernetworks) {
+        self.transformer.iter_mut().for_each(|transformer| transformer.bend(hypernetworks));
     }
 
     fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {

@@ -3,6 +3,7 @@
 mod added;
 mod blocks;
 mod config;
+mod hyper;
 mod sight;
 mod time;
 mod transformer;
@@ -14,6 +15,7 @@ use added::AddedEmbedding;
 pub use added::{Added, Conditioning};
 use blocks::{Down, Middle, Up};
 pub use config::{AddedConfig, Level, UnetConfig};
+pub use hyper::{Bend, Hypernetwork, Hypernetworks, Step};
 pub use sight::{Features, Sight};
 use time::TimeEmbedding;
 
@@ -54,6 +56,13 @@ impl Unet {
             act: config.act,
             conv_out: conv(first, config.out_channels, 3, vb.pp("conv_out"))?,
         })
+    }
+
+    /// What bends keys and values from now on.
+    pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
+        self.down.iter_mut().for_each(|level| level.bend(hypernetworks));
+        self.middle.bend(hypernetworks);
+        self.up.iter_mut().for_each(|level| level.bend(hypernetworks));
     }
 
     /// x (batch, channels, h, w) of any h and w, timesteps (batch) of f32, text (batch, tokens, width) → like x.

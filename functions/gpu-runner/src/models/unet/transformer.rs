@@ -3,7 +3,8 @@
 use candle_core::{D, Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear, linear_no_bias};
 
-use super::{Level, Sight, UnetConfig};
+use super::hyper::bent;
+use super::{Hypernetworks, Level, Sight, UnetConfig};
 use crate::nn::{GroupNorm, LayerNorm, attention, join_heads, split_heads};
 
 /// The reference fixes both, whatever the configuration says about the other norms.
@@ -33,6 +34,13 @@ impl Transformer {
             .collect::<Result<_>>()?;
         let norm = GroupNorm::load(config.groups, width, GROUP_EPS, vb.pp("norm"))?;
         Ok(Self { norm, proj_in: project("proj_in")?, blocks, proj_out: project("proj_out")? })
+    }
+
+    pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
+        for block in &mut self.blocks {
+            block.itself.hypernetworks = hypernetworks.clone();
+            block.text.hypernetworks = hypernetworks.clone();
+        }
     }
 
     /// x (batch, channels, h, w), context (batch, tokens, text width) → like x.
@@ -88,6 +96,7 @@ struct Attention {
     value: Linear,
     out: Linear,
     heads: usize,
+    hypernetworks: Hypernetworks,
 }
 
 impl Attention {
@@ -98,14 +107,16 @@ impl Attention {
             value: linear_no_bias(context, width, vb.pp("to_v"))?,
             out: linear(width, width, vb.pp("to_out.0"))?,
             heads,
+            hypernetworks: Hypernetworks::default(),
         })
     }
 
     /// x (batch, rows, width) asks, context (batch, columns, its width) answers.
     fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
         let q = split_heads(&self.query.forward(x)?, self.heads)?;
-        let k = split_heads(&self.key.forward(context)?, self.heads)?;
-        let v = split_heads(&self.value.forward(context)?, self.heads)?;
+        let [keys, values] = bent(&self.hypernetworks, context)?;
+        let k = split_heads(&self.key.forward(&keys)?, self.heads)?;
+        let v = split_heads(&self.value.forward(&values)?, self.heads)?;
         self.out.forward(&join_heads(&attention(&q, &k, &v, None)?)?)
     }
 }
