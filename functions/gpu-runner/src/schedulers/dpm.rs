@@ -93,8 +93,11 @@ impl Dpm {
         let settings: Settings = schedule.settings(Sampler::Dpm)?;
         settings.check()?;
         let visits = schedule.visits(Sampler::Dpm, Spacing::Linspace)?;
-        let table = Table::of(schedule, settings.rescale_betas_zero_snr)?;
+        let table = Table::of(schedule, settings.rescale_betas_zero_snr);
         let end = visits.count - table.below(settings.lambda_min()?);
+        if end == 0 {
+            return Err(invalid("lambda_min_clipped leaves no time".into()));
+        }
         let mut timesteps = visits.before_zero(steps, end)?;
         let mut sigmas: Vec<f64> = timesteps.iter().map(|time| table.at(*time)).collect();
         let curve = settings.spread.curve()?;
@@ -106,6 +109,9 @@ impl Dpm {
             sigmas = settings.spread.along(curve, table.last(), table.first(), steps)?;
             timesteps = sigmas.iter().map(|sigma| table.time_of(*sigma).round_ties_even()).collect();
         }
+        if sigmas.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(invalid("DPMSolverMultistep needs a schedule where each step leads somewhere".into()));
+        }
         sigmas.push(match settings.final_sigmas_type {
             FinalSigma::Zero => 0.0,
             FinalSigma::SigmaMin => table.first(),
@@ -115,8 +121,8 @@ impl Dpm {
 
     /// The latest `N` σ up to the one after call `i`, latest first.
     fn sigmas<const N: usize>(&self, i: usize) -> Result<[f64; N]> {
-        let place = |back: usize| (i + 1).checked_sub(back).and_then(|place| self.sigmas.get(place)).copied();
-        let found: [Option<f64>; N] = std::array::from_fn(place);
+        let known = i.checked_add(2).and_then(|end| self.sigmas.get(..end)).unwrap_or_default();
+        let found: [Option<f64>; N] = std::array::from_fn(|back| known.iter().rev().nth(back).copied());
         if found.contains(&None) {
             candle_core::bail!("step {i} has not {N} places in the schedule");
         }
@@ -167,6 +173,10 @@ impl Scheduler for Dpm {
         }
         self.pictures.push(picture);
         let h = lambda(next) - lambda(now);
+        if h == 0.0 {
+            // The last step, to a σ where the run already is.
+            return Ok(x.clone());
+        }
         // 1 − e^−h, to the last digit where steps are small.
         let gain = -(-h).exp_m1();
         let moved = (x * (after / before))?;

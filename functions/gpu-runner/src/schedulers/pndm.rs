@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{Prediction, Sampler, Schedule, Scheduler, Spacing};
 use crate::DrawError;
-use crate::models::config::{invalid, unsupported};
+use crate::models::config::unsupported;
 use crate::noise::Noise;
 
 #[derive(Default, Deserialize)]
@@ -50,9 +50,6 @@ impl Pndm {
         let whole = visits.whole(steps)?;
         // The class does not know rescaled betas.
         let alphas = schedule.alphas(false);
-        if alphas.iter().any(|alpha| *alpha <= 0.0) {
-            return Err(invalid("the schedule has times of nothing but noise".into()));
-        }
         let gap = visits.count / steps;
         let (times, runge_kutta) = if settings.skip_prk_steps {
             // The second twice.

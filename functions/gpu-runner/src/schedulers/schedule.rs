@@ -87,11 +87,17 @@ impl Schedule {
         if let Some(beta) = betas.iter().find(|beta| !(0.0..1.0).contains(*beta)) {
             return Err(invalid(format!("the schedule has a beta of {beta}, outside 0 to 1")));
         }
-        if betas.first().is_none_or(|beta| *beta <= 0.0) {
-            return Err(invalid("the schedule begins with a beta of 0: a time without noise".into()));
+        // Some sampler divides by each of these.
+        let alphas = products(&betas);
+        let (first, last) = (alphas.first().copied().unwrap_or(1.0), alphas.last().copied().unwrap_or(0.0));
+        if first >= 1.0 || last < f64::from(f32::MIN_POSITIVE) {
+            return Err(invalid("the schedule begins without noise, or ends without picture".into()));
         }
         if raw.rescale_betas_zero_snr && raw.prediction_type == Prediction::Epsilon {
             return Err(invalid("rescale_betas_zero_snr leaves nothing to predict with epsilon".into()));
+        }
+        if raw.rescale_betas_zero_snr && first <= last {
+            return Err(invalid("rescale_betas_zero_snr of a schedule that does not go anywhere".into()));
         }
         Ok(Self { config: config.clone(), betas, prediction: raw.prediction_type, overruled: false })
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Prediction, Sampler, Schedule, Spacing, Visits};
 use crate::DrawError;
-use crate::models::config::{invalid, positive, unsupported};
+use crate::models::config::{invalid, unsupported};
 
 /// ᾱ where the reference has it instead of the 0 of a rescaled schedule: 0 would be a σ without bound.
 const LAST_ALPHA: f64 = 1.0 / (1 << 24) as f64;
@@ -73,8 +73,8 @@ impl Spread {
         smallest: f64,
         steps: usize,
     ) -> std::result::Result<Vec<f64>, DrawError> {
-        let largest = positive("sigma_max", self.sigma_max.unwrap_or(largest))?;
-        let smallest = positive("sigma_min", self.sigma_min.unwrap_or(smallest))?;
+        let largest = bounded("sigma_max", self.sigma_max.unwrap_or(largest))?;
+        let smallest = bounded("sigma_min", self.sigma_min.unwrap_or(smallest))?;
         let at = |i: usize| if steps == 1 { 0.0 } else { i as f64 / (steps - 1) as f64 };
         let between = |a: f64, b: f64| (0..steps).map(move |i| a + at(i) * (b - a));
         Ok(match curve {
@@ -86,21 +86,21 @@ impl Spread {
     }
 }
 
+/// A σ that single precision can do with.
+fn bounded(name: &str, sigma: f64) -> std::result::Result<f64, DrawError> {
+    if (1e-10..1e10).contains(&sigma) { Ok(sigma) } else { Err(invalid(format!("{name} = {sigma}"))) }
+}
+
 /// σ of every training time, ascending.
 pub(super) struct Table(Vec<f64>);
 
 impl Table {
-    pub fn of(schedule: &Schedule, zero_snr: bool) -> std::result::Result<Self, DrawError> {
+    pub fn of(schedule: &Schedule, zero_snr: bool) -> Self {
         let mut alphas = schedule.alphas(zero_snr);
         if let (true, Some(last)) = (zero_snr, alphas.last_mut()) {
             *last = LAST_ALPHA;
         }
-        let sigmas: Vec<f64> = alphas.iter().map(|alpha| ((1.0 - alpha) / alpha).sqrt()).collect();
-        if sigmas.iter().all(|sigma| sigma.is_finite() && *sigma > 0.0) {
-            Ok(Self(sigmas))
-        } else {
-            Err(invalid("the schedule has times of nothing but noise, or of none".into()))
-        }
+        Self(alphas.iter().map(|alpha| ((1.0 - alpha) / alpha).sqrt()).collect())
     }
 
     pub fn first(&self) -> f64 {
@@ -153,7 +153,7 @@ impl Walk {
         end: FinalSigma,
     ) -> std::result::Result<Self, DrawError> {
         let visits: Visits = schedule.visits(sampler, Spacing::Linspace)?;
-        let table = Table::of(schedule, zero_snr)?;
+        let table = Table::of(schedule, zero_snr);
         let mut timesteps = visits.fractional(steps)?;
         let mut sigmas: Vec<f64> = timesteps.iter().map(|time| table.at(*time)).collect();
         let curve = spread.curve()?;
