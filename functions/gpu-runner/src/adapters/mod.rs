@@ -8,7 +8,7 @@ pub mod hypernetwork;
 mod lora;
 mod names;
 
-pub use adapted::Adapted;
+pub use adapted::{Adapted, Change};
 pub use embedding::Embedding;
 pub use file::Stamp;
 pub use lora::Lora;

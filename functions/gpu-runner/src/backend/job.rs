@@ -16,6 +16,12 @@ pub struct DrawJob {
     pub params: DrawParams,
     /// What `params.from_images` names, in its order, each of the size that is drawn.
     pub from: Vec<Rgb>,
+    /// LoRA files and their strengths, at most 16.
+    pub loras: Vec<(PathBuf, f64)>,
+    /// Files of learned words, and the words they are to have instead of their own; at most 16.
+    pub embeddings: Vec<(PathBuf, Option<String>)>,
+    /// Hypernetwork files and their strengths, at most 16.
+    pub hypernetworks: Vec<(PathBuf, f64)>,
     /// A preview after every so many steps; 0 for none.
     pub preview_every: usize,
     /// Unit-variance noise in place of what the seeds give: (n, channels, h / factor, w / factor).
@@ -26,12 +32,23 @@ pub struct DrawJob {
 
 impl DrawJob {
     pub fn new(model: PathBuf, params: DrawParams) -> Self {
-        Self { model, params, from: Vec::new(), preview_every: 0, init_latents: None, keep_latents: false }
+        Self {
+            model,
+            params,
+            from: Vec::new(),
+            loras: Vec::new(),
+            embeddings: Vec::new(),
+            hypernetworks: Vec::new(),
+            preview_every: 0,
+            init_latents: None,
+            keep_latents: false,
+        }
     }
 
     /// The ranges of the API, which hold here too: a runner does not rely on who asks.
     pub fn check(&self) -> Result<Sampler, DrawError> {
         let sampler = check(&self.params)?;
+        self.check_adapters()?;
         let (width, height) = (self.params.width, self.params.height);
         let fits = |rgb: &Rgb| {
             (rgb.width, rgb.height) == (width, height) && rgb.bytes.len() == 3 * width as usize * height as usize
@@ -43,6 +60,25 @@ impl DrawJob {
             let message = format!("{given} pictures for {named} in from_images, wanted at {width}x{height}");
             Err(DrawError::new(Code::RequestInvalid, message))
         }
+    }
+
+    fn check_adapters(&self) -> Result<(), DrawError> {
+        let counts = [
+            ("loras", self.loras.len()),
+            ("embeddings", self.embeddings.len()),
+            ("hypernetworks", self.hypernetworks.len()),
+        ];
+        let refuse = |message: String| Err(DrawError::new(Code::RequestInvalid, message));
+        if let Some((name, count)) = counts.into_iter().find(|(_, count)| *count > MAX_ADAPTERS) {
+            return refuse(format!("{name}: {count} files, at most {MAX_ADAPTERS} are used"));
+        }
+        for (path, strength) in self.loras.iter().chain(&self.hypernetworks) {
+            if !strength.is_finite() || strength.abs() > MAX_STRENGTH {
+                let name = path.file_name().unwrap_or_default().display();
+                return refuse(format!("a strength of {strength} for {name}"));
+            }
+        }
+        Ok(())
     }
 
     /// How much of the start picture is drawn anew; none without one.
@@ -92,6 +128,9 @@ impl DrawJob {
     }
 }
 
+const MAX_ADAPTERS: usize = 16;
+/// Of a LoRA or a hypernetwork, either way.
+const MAX_STRENGTH: f64 = 100.0;
 /// More references than this cost more than they add.
 const MAX_FROM: usize = 16;
 

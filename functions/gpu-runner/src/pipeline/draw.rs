@@ -31,6 +31,7 @@ impl Model {
     ) -> Result<Vec<Picture>, DrawError> {
         let shape = self.latent_shape(job)?;
         let pictures = job.params.n as usize;
+        self.adapt(job)?;
         let sources = self.sources(job)?;
         let guidance = self.guidance(job)?;
         (0..pictures)

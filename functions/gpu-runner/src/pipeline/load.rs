@@ -6,10 +6,12 @@ use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
 use super::Model;
+use super::adapt::Opened;
 use super::directory::Directory;
 use super::parts::{Family, Parts};
 use super::text::Texts;
 use crate::DrawError;
+use crate::adapters::{Adapted, Part};
 use crate::models::config::unsupported;
 use crate::models::unet::{Unet, UnetConfig};
 use crate::models::vae::{Vae, VaeConfig};
@@ -33,7 +35,9 @@ impl Model {
         let weights =
             |part: &str| Ok::<_, DrawError>(VarBuilder::from_backend(parts.weights(part)?, DType::F32, device.clone()));
         let texts = Texts::load(parts, &unet_config, device)?;
-        let unet = Unet::load(&unet_config, weights("unet")?).map_err(in_part("unet"))?;
+        let widths = unet_config.down.iter().flat_map(|level| [level.channels, level.context]).collect();
+        let build = move |vb| Unet::load(&unet_config, vb);
+        let unet = Adapted::load(Part::Unet, weights("unet")?, build).map_err(in_part("unet"))?;
         let vae = Vae::load(&vae_config, weights("vae")?).map_err(in_part("vae"))?;
         Ok(Self {
             texts,
@@ -43,6 +47,8 @@ impl Model {
             channels: vae_config.latent_channels,
             factor: vae_config.factor(),
             device: device.clone(),
+            widths,
+            opened: Opened::default(),
             colours: None,
         })
     }

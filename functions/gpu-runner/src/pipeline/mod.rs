@@ -1,7 +1,9 @@
 //! A whole model: prompt → text encoder → denoiser under a sampler → autoencoder → picture.
 
+mod adapt;
 mod directory;
 mod draw;
+mod encoder;
 mod load;
 mod parts;
 mod pixels;
@@ -11,22 +13,27 @@ mod text;
 
 use candle_core::Device;
 
+use crate::adapters::Adapted;
 use crate::models::unet::Unet;
 use crate::models::vae::Vae;
 use crate::schedulers::Schedule;
+use adapt::Opened;
 use preview::Colours;
 use text::Texts;
 
 /// A model, loaded.
 pub struct Model {
     texts: Texts,
-    unet: Unet,
+    unet: Adapted<Unet>,
     vae: Vae,
     schedule: Schedule,
     channels: usize,
     /// Pixels per latent, along each side.
     factor: usize,
     device: Device,
+    /// Widths of what the denoiser's attentions look at.
+    widths: Vec<usize>,
+    opened: Opened,
     /// How latents look, learnt from the autoencoder at the first preview.
     colours: Option<Colours>,
 }

@@ -1,14 +1,18 @@
 //! From prompts to what conditions the denoiser.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
+use super::encoder::{Encoder, Networks, Words, weighed};
 use super::parts::{Family, Parts};
 use crate::DrawError;
-use crate::models::clip::{Projection, TextConfig, TextEncoder};
+use crate::adapters::{Change, Embedding, Lora, Part};
+use crate::models::clip::TextConfig;
 use crate::models::config::invalid;
 use crate::models::unet::{Added, Conditioning, UnetConfig};
-use crate::tokenizer::Tokenizer;
+use crate::prompt::Chunk;
 
 /// Numbers that SDXL's denoiser is told: height and width before and after, and what was cut above and to the left.
 const SIZES: usize = 6;
@@ -17,12 +21,6 @@ const SIZES: usize = 6;
 pub(super) struct Texts {
     family: Family,
     encoders: Vec<Encoder>,
-}
-
-struct Encoder {
-    tokenizer: Tokenizer,
-    network: TextEncoder,
-    projection: Option<Projection>,
 }
 
 /// One prompt's vectors.
@@ -47,10 +45,11 @@ impl Texts {
             .texts()
             .iter()
             .zip(&configs)
-            .map(|((part, tokenizer), config)| {
+            .enumerate()
+            .map(|(i, ((part, tokenizer), config))| {
                 let tokenizer = parts.tokenizer(tokenizer, config.max_position_embeddings, config.vocab_size)?;
                 let vb = VarBuilder::from_backend(parts.weights(part)?, DType::F32, device.clone());
-                Encoder::load(config, tokenizer, *part == "text_encoder_2", vb).map_err(|e| e.at(part))
+                Encoder::load(Part::Text(i), config, tokenizer, *part == "text_encoder_2", vb).map_err(|e| e.at(part))
             })
             .collect::<Result<Vec<_>, DrawError>>()?;
         let mut lengths = encoders.iter().map(|encoder| encoder.tokenizer.length());
@@ -70,10 +69,15 @@ impl Texts {
         size: (u32, u32),
         device: &Device,
     ) -> Result<Conditioning, DrawError> {
-        let mut encoded = vec![self.encode(prompt, device)?];
-        if let Some(negative) = negative {
+        let chunks = self.chunks(prompt)?;
+        let negative = negative.map(|text| Ok::<_, DrawError>((text, self.chunks(text)?))).transpose()?;
+        // Both become as long as the longer one.
+        let longest = |chunks: &[Vec<Chunk>]| chunks.iter().map(Vec::len).max().unwrap_or(0);
+        let count = longest(&chunks).max(negative.as_ref().map_or(0, |(_, chunks)| longest(chunks)));
+        let mut encoded = vec![self.encode(&chunks, count, device)?];
+        if let Some((negative, chunks)) = negative {
             let without = matches!(self.family, Family::Sdxl { zeros_for_empty: true }) && negative.is_empty();
-            encoded.insert(0, if without { encoded[0].zeros()? } else { self.encode(negative, device)? });
+            encoded.insert(0, if without { encoded[0].zeros()? } else { self.encode(&chunks, count, device)? });
         }
         let tokens: Vec<&Tensor> = encoded.iter().map(|e| &e.tokens).collect();
         let whole: Vec<&Tensor> = encoded.iter().filter_map(|e| e.whole.as_ref()).collect();
@@ -88,25 +92,63 @@ impl Texts {
         Ok(Conditioning { text: Tensor::cat(&tokens, 0)?, added })
     }
 
-    fn encode(&self, prompt: &str, device: &Device) -> Result<Encoded, DrawError> {
+    /// Of each encoder.
+    fn chunks(&self, prompt: &str) -> Result<Vec<Vec<Chunk>>, DrawError> {
+        self.encoders.iter().map(|encoder| encoder.chunks(prompt)).collect()
+    }
+
+    /// The first chunk stands for the whole; where there are fewer than `count`, those of an empty prompt follow.
+    fn encode(&self, chunks: &[Vec<Chunk>], count: usize, device: &Device) -> Result<Encoded, DrawError> {
         let mut tokens = Vec::with_capacity(self.encoders.len());
         let mut whole = None;
-        for encoder in &self.encoders {
-            let ids = Tensor::new(encoder.tokenizer.encode(prompt)?.as_slice(), device)?.unsqueeze(0)?;
-            let hidden = encoder.network.hidden(&ids)?;
-            if let Some(projection) = &encoder.projection {
-                whole = Some(projection.forward(&ids, &hidden.last)?);
+        for (encoder, chunks) in self.encoders.iter().zip(chunks) {
+            let empty = if chunks.len() < count { encoder.chunks("")? } else { Vec::new() };
+            let padding = empty.iter().cycle().take(count - chunks.len());
+            let mut states = Vec::with_capacity(count);
+            for (i, chunk) in chunks.iter().chain(padding).enumerate() {
+                let (hidden, of_chunk) = encoder.encode(chunk, device)?;
+                if i == 0 {
+                    whole = of_chunk.or(whole);
+                }
+                let hidden = if self.family == Family::Sd { hidden.last } else { hidden.penultimate };
+                states.push(weighed(hidden, chunk)?);
             }
-            tokens.push(if self.family == Family::Sd { hidden.last } else { hidden.penultimate });
+            tokens.push(Tensor::cat(&states, 1)?);
         }
         Ok(Encoded { tokens: Tensor::cat(&tokens, 2)?, whole })
     }
-}
 
-impl Encoder {
-    fn load(config: &TextConfig, tokenizer: Tokenizer, projects: bool, vb: VarBuilder) -> Result<Self, DrawError> {
-        let projection = if projects { Some(Projection::load(config, vb.clone())?) } else { None };
-        Ok(Self { tokenizer, network: TextEncoder::load(config, vb)?, projection })
+    pub fn widths(&self) -> Vec<usize> {
+        self.encoders.iter().map(|encoder| encoder.width).collect()
+    }
+
+    /// Shape of a layer's weight.
+    pub fn shape(&self, index: usize, layer: &str) -> Option<Vec<usize>> {
+        self.encoders.get(index)?.network.shape(layer)
+    }
+
+    /// All encoders under these LoRAs; none of those that are so already.
+    pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Vec<Option<Change<Networks>>>, DrawError> {
+        self.encoders.iter().map(|encoder| encoder.network.under(loras)).collect()
+    }
+
+    pub fn switch(&mut self, changes: Vec<Option<Change<Networks>>>) {
+        for (encoder, change) in self.encoders.iter_mut().zip(changes) {
+            encoder.network.switch(change);
+        }
+    }
+
+    /// Learned words as each encoder keeps them.
+    pub fn words(&self, words: &[(&str, &Embedding)]) -> Result<Vec<Words>, DrawError> {
+        let of =
+            |i: usize| words.iter().filter_map(move |(word, e)| Some((*word, e.vectors.get(i)?))).collect::<Vec<_>>();
+        self.encoders.iter().enumerate().map(|(i, encoder)| encoder.words(&of(i))).collect()
+    }
+
+    pub fn teach(&mut self, words: Vec<Words>) {
+        for (encoder, words) in self.encoders.iter_mut().zip(words) {
+            encoder.teach(words);
+        }
     }
 }
 

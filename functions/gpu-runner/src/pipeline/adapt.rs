@@ -1,0 +1,98 @@
+//! Bringing a loaded model to what a job asks for: LoRAs, learned words, hypernetworks. Either all of it takes effect or
+//! nothing does.
+
+use std::sync::Arc;
+
+use super::Model;
+use crate::adapters::{Embedding, Lora, Part, Stamp, hypernetwork};
+use crate::backend::DrawJob;
+use crate::models::unet::Hypernetwork;
+use crate::{Code, DrawError};
+
+/// The files in effect, so that none is read twice.
+#[derive(Default)]
+pub(super) struct Opened {
+    loras: Vec<(Stamp, Arc<Lora>)>,
+    hypernetworks: Vec<(Stamp, Arc<Hypernetwork>)>,
+    /// With the words that the job has for them.
+    embeddings: Vec<(Stamp, Option<String>, Arc<Embedding>)>,
+}
+
+impl Model {
+    pub(super) fn adapt(&mut self, job: &DrawJob) -> Result<(), DrawError> {
+        let mut opened = Opened::default();
+        let mut loras = Vec::with_capacity(job.loras.len());
+        for (path, strength) in &job.loras {
+            let stamp = Stamp::of(path)?;
+            let known = self.opened.loras.iter().chain(&opened.loras).find(|(of, _)| *of == stamp);
+            let lora = match known {
+                Some((_, lora)) => lora.clone(),
+                None => Arc::new(Lora::open(path).map_err(|e| e.at(path.display()))?),
+            };
+            lora.check(|part, layer| self.shape(part, layer)).map_err(|e| e.at(path.display()))?;
+            opened.loras.push((stamp, lora.clone()));
+            loras.push((lora, *strength));
+        }
+        let mut hypernetworks = Vec::with_capacity(job.hypernetworks.len());
+        for (path, strength) in &job.hypernetworks {
+            let stamp = Stamp::of(path)?;
+            let known = self.opened.hypernetworks.iter().chain(&opened.hypernetworks).find(|(of, _)| *of == stamp);
+            let hypernetwork = match known {
+                Some((_, hypernetwork)) => hypernetwork.clone(),
+                None => {
+                    let read = hypernetwork::read(path, &self.widths, &self.device);
+                    Arc::new(read.map_err(|e| e.at(path.display()))?)
+                }
+            };
+            opened.hypernetworks.push((stamp, hypernetwork.clone()));
+            hypernetworks.push((hypernetwork, *strength));
+        }
+        for (path, word) in &job.embeddings {
+            let stamp = Stamp::of(path)?;
+            let known = self.opened.embeddings.iter().find(|(of, ..)| *of == stamp);
+            let embedding = match known {
+                Some((.., embedding)) => embedding.clone(),
+                None => {
+                    let read = Embedding::read(path, &self.texts.widths(), &self.device);
+                    Arc::new(read.map_err(|e| e.at(path.display()))?)
+                }
+            };
+            opened.embeddings.push((stamp, word.clone(), embedding));
+        }
+        let words = opened.words()?;
+
+        let unet = self.unet.under(&loras)?;
+        let texts = self.texts.under(&loras)?;
+        let words = self.texts.words(&words)?;
+        // Nothing fails from here on.
+        self.unet.switch(unet);
+        self.unet.bend(&hypernetworks.into());
+        self.texts.switch(texts);
+        self.texts.teach(words);
+        self.opened = opened;
+        Ok(())
+    }
+
+    fn shape(&self, part: Part, layer: &str) -> Option<Vec<usize>> {
+        match part {
+            Part::Unet => self.unet.shape(layer),
+            Part::Text(index) => self.texts.shape(index, layer),
+        }
+    }
+}
+
+impl Opened {
+    /// Each word once.
+    fn words(&self) -> Result<Vec<(&str, &Embedding)>, DrawError> {
+        let mut words: Vec<(&str, &Embedding)> = Vec::with_capacity(self.embeddings.len());
+        for (_, given, embedding) in &self.embeddings {
+            let word = given.as_deref().unwrap_or(&embedding.word);
+            if word.trim().is_empty() || words.iter().any(|(other, _)| *other == word) {
+                let message = format!("{word:?} can't be the word of an embedding, or is that of another one");
+                return Err(DrawError::new(Code::RequestInvalid, message));
+            }
+            words.push((word, embedding));
+        }
+        Ok(words)
+    }
+}
