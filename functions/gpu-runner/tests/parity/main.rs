@@ -1,7 +1,7 @@
 //! Parity with diffusers on the fixtures that `fixtures/export.py` made.
 //!
-//! Both layouts go through every test: sd15 (half precision files, vocab and merges) and sd2 (single precision,
-//! tokenizer.json, v-prediction). Differences are relative to the largest value of the reference.
+//! Two layouts go through every test: sd15 (half precision files, vocab and merges) and sd2 (single precision,
+//! tokenizer.json, v-prediction). sdxl, which is put together in another way, has its own. Differences are relative to the largest value of the reference.
 
 mod gradients;
 mod modules;
@@ -9,4 +9,5 @@ mod reference;
 mod run;
 mod samplers;
 mod schedules;
+mod sdxl;
 mod text;

@@ -22,8 +22,8 @@ fn draw(reference: &Reference, guided: bool, strength: Option<f64>) -> Vec<Pictu
     draw_with(reference, "DDIM", None, guided, strength)
 }
 
-/// Both prompts of the reference's batch, each as a job of its own, from the reference's noise, or from its picture at
-/// this strength; noise on the way is that of seeds 0 and 1.
+/// Both prompts of the reference's batch from the reference's noise, or from its picture at this strength; noise on the
+/// way is that of seeds 0 and 1.
 fn draw_with(
     reference: &Reference,
     scheduler: &str,
@@ -31,6 +31,25 @@ fn draw_with(
     guided: bool,
     strength: Option<f64>,
 ) -> Vec<Picture> {
+    draw_changed(reference, |job| {
+        job.params.scheduler = scheduler.into();
+        job.params.num_inference_steps = steps.unwrap_or(job.params.num_inference_steps);
+        if !guided {
+            job.params.guidance_scale = 1.0;
+        }
+        from_picture(job, reference, strength);
+    })
+}
+
+/// The reference's picture to start from.
+pub fn from_picture(job: &mut DrawJob, reference: &Reference, strength: Option<f64>) {
+    job.params.from_images = strength.map(|_| "picture".into()).into_iter().collect();
+    job.params.strength = strength;
+    job.from = strength.map(|_| picture(reference)).into_iter().collect();
+}
+
+/// Each prompt of the reference's batch as a job of its own, by DDIM but for what is changed.
+pub fn draw_changed(reference: &Reference, change: impl Fn(&mut DrawJob)) -> Vec<Picture> {
     let run: Run = serde_json::from_slice(&std::fs::read(reference.dir.join("run.json")).unwrap()).unwrap();
     let mut backend = CandleBackend::new(Device::Cpu);
     let mut drawn = Vec::new();
@@ -40,13 +59,13 @@ fn draw_with(
             negative_prompt: negative.clone(),
             width: run.width,
             height: run.height,
-            num_inference_steps: steps.unwrap_or(run.steps),
-            guidance_scale: if guided { run.guidance } else { 1.0 },
-            scheduler: scheduler.into(),
+            num_inference_steps: run.steps,
+            guidance_scale: run.guidance,
+            scheduler: "DDIM".into(),
             seed: i as u32,
             n: 1,
-            from_images: strength.map(|_| "picture".into()).into_iter().collect(),
-            strength,
+            from_images: Vec::new(),
+            strength: None,
             auto_aspect: false,
         };
         let noise = reference.tensor("run/noise").narrow(0, i, 1).unwrap();
@@ -56,7 +75,7 @@ fn draw_with(
             values: noise.flatten_all().unwrap().to_vec1().unwrap(),
         });
         job.keep_latents = true;
-        job.from = strength.map(|_| picture(reference)).into_iter().collect();
+        change(&mut job);
         drawn.extend(backend.draw(&job, &mut |_| Control::Continue).unwrap());
     }
     drawn
@@ -68,7 +87,7 @@ fn picture(reference: &Reference) -> Rgb {
     Rgb { width: width as u32, height: height as u32, bytes: picture.flatten_all().unwrap().to_vec1().unwrap() }
 }
 
-fn latents(pictures: &[Picture]) -> Tensor {
+pub fn latents(pictures: &[Picture]) -> Tensor {
     let all: Vec<Tensor> = pictures
         .iter()
         .map(|p| {
@@ -85,22 +104,19 @@ fn twenty_guided_steps_end_the_same() {
         let reference = Reference::open(layout);
         let pictures = draw(&reference, true, None);
         reference.compare("run/guided", &latents(&pictures), RUN);
-        for (i, picture) in pictures.iter().enumerate() {
-            let expected = ((reference.tensor("run/pictures").get(i).unwrap() * 127.5).unwrap() + 127.5).unwrap();
-            let expected: Vec<f32> = expected
-                .clamp(0f32, 255f32)
-                .unwrap()
-                .permute((1, 2, 0))
-                .unwrap()
-                .flatten_all()
-                .unwrap()
-                .to_vec1()
-                .unwrap();
-            assert_eq!(expected.len(), picture.rgb.bytes.len());
-            let worst =
-                expected.iter().zip(&picture.rgb.bytes).map(|(e, b)| (e - f32::from(*b)).abs()).fold(0.0, f32::max);
-            assert!(worst < 0.51, "{layout}: a byte is {worst} off");
-        }
+        compare_bytes(&reference, &pictures);
+    }
+}
+
+/// Pictures to `run/pictures`.
+pub fn compare_bytes(reference: &Reference, pictures: &[Picture]) {
+    for (i, picture) in pictures.iter().enumerate() {
+        let expected = ((reference.tensor("run/pictures").get(i).unwrap() * 127.5).unwrap() + 127.5).unwrap();
+        let expected = expected.clamp(0f32, 255f32).unwrap().permute((1, 2, 0)).unwrap();
+        let expected: Vec<f32> = expected.flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(expected.len(), picture.rgb.bytes.len());
+        let worst = expected.iter().zip(&picture.rgb.bytes).map(|(e, b)| (e - f32::from(*b)).abs()).fold(0.0, f32::max);
+        assert!(worst < 0.51, "{}: a byte is {worst} off", reference.dir.display());
     }
 }
 
