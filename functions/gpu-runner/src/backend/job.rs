@@ -97,6 +97,17 @@ impl DrawJob {
         }
     }
 
+    /// LoRAs and hypernetworks as prompts name them in the web UI.
+    fn named(&self) -> String {
+        let kinds = [("lora", &self.loras), ("hypernet", &self.hypernetworks)];
+        let all = kinds.into_iter().flat_map(|(kind, files)| files.iter().map(move |file| (kind, file)));
+        all.map(|(kind, (path, strength))| {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            format!(" <{kind}:{name}:{strength}>")
+        })
+        .collect()
+    }
+
     /// How a picture was made, as image viewers and other tools read it from the PNG text `parameters`.
     pub fn parameters(&self, picture: &Picture) -> String {
         let p = &self.params;
@@ -110,8 +121,15 @@ impl DrawJob {
             None => String::new(),
         };
         format!(
-            "{}{negative}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model: {model}{strength}",
-            p.prompt, p.num_inference_steps, p.scheduler, p.guidance_scale, picture.seed, p.width, p.height
+            "{}{}{negative}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model: {model}{strength}",
+            p.prompt,
+            self.named(),
+            p.num_inference_steps,
+            p.scheduler,
+            p.guidance_scale,
+            picture.seed,
+            p.width,
+            p.height
         )
     }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use domain::runner::DrawParams;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::latents;
+use super::{adapters, latents};
 use crate::backend::{Backend, CandleBackend, Control, DrawJob, check};
 use crate::picture;
 
@@ -19,6 +19,7 @@ pub struct Generate {
     /// Directory of a model in the diffusers layout
     #[arg(long)]
     model: PathBuf,
+    /// `(word:1.2)`, `(word)` and `[word]` count more or less; `\(` is a bracket
     #[arg(long)]
     prompt: String,
     #[arg(long, default_value = "")]
@@ -43,6 +44,15 @@ pub struct Generate {
     /// How much of the first picture is drawn anew, 0 to 1 [default: 0.75]
     #[arg(long, requires = "from_image")]
     strength: Option<f64>,
+    /// LoRA and its strength, which is 1 where none is given; may be repeated
+    #[arg(long, value_name = "FILE[:WEIGHT]", value_parser = adapters::weighted)]
+    lora: Vec<(PathBuf, f64)>,
+    /// Textual inversion, and the word that stands for it instead of its own; may be repeated
+    #[arg(long, value_name = "FILE[:TOKEN]", value_parser = adapters::worded)]
+    embedding: Vec<(PathBuf, Option<String>)>,
+    /// Hypernetwork as safetensors and its strength, which is 1 where none is given; may be repeated
+    #[arg(long, value_name = "FILE[:STRENGTH]", value_parser = adapters::weighted)]
+    hypernetwork: Vec<(PathBuf, f64)>,
     /// Number of pictures
     #[arg(long, default_value_t = 1)]
     n: u32,
@@ -86,6 +96,7 @@ impl Generate {
             let rgb = picture::read(&file, job.params.width, job.params.height).map_err(|e| e.at(path.display()))?;
             job.from.push(rgb);
         }
+        (job.loras, job.embeddings, job.hypernetworks) = (self.lora, self.embedding, self.hypernetwork);
         job.keep_latents = self.save_latents.is_some();
         job.init_latents = self.init_latents.as_deref().map(latents::read).transpose()?;
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod adapters;
 mod generate;
 mod hardware;
 mod latents;
