@@ -1,8 +1,8 @@
 //! The SQL of images.
 
 use ports::{Stmt, Value};
-use store::spec::OWN;
-use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
+use store::spec::{NEWEST, OLDEST, OWN};
+use store::{Column, Filter, FilterRule, Kind, Scope, Search, Spec};
 
 use crate::model::ImagePatch;
 
@@ -45,10 +45,7 @@ pub static IMAGES: Spec = Spec {
         Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
     ],
     search: Search::Pairs("t.id IN (SELECT rowid FROM images_search WHERE images_search MATCH {match})"),
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-    ],
+    sorts: &[NEWEST, OLDEST],
 };
 
 /// Names, sorted, so that the same tags always show the same.

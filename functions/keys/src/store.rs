@@ -1,6 +1,6 @@
 //! The SQL of API keys. Those of requests that carry one are in `store::keys`.
 
-use ::store::spec::OWN;
+use ::store::spec::{BY_NAME, NEWEST, OLDEST, OWN};
 use ::store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use ports::Stmt;
 
@@ -36,9 +36,9 @@ pub static KEYS: Spec = Spec {
     ],
     search: Search::Contains("(t.name || char(10) || t.prefix)"),
     sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-        Sort { name: "name", also: &[], sql: "t.name", descending: false },
+        NEWEST,
+        OLDEST,
+        BY_NAME,
         Sort { name: "lastUsedAt", also: &["last_used_at"], sql: "coalesce(t.last_used_at, 0)", descending: true },
     ],
 };

@@ -1,6 +1,6 @@
 //! The SQL of models and prices.
 
-use ::store::spec::ADMIN;
+use ::store::spec::{ADMIN, NEWEST, OLDEST};
 use ::store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use ports::Stmt;
 
@@ -37,8 +37,8 @@ pub static PRICES: Spec = Spec {
     ],
     search: Search::Contains("(t.model_name || char(10) || t.description)"),
     sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
+        NEWEST,
+        OLDEST,
         Sort { name: "name", also: &["model_name"], sql: "t.model_name", descending: false },
         Sort { name: "cost", also: &["points_cost"], sql: "t.points_cost", descending: false },
     ],

@@ -1,6 +1,6 @@
 //! The SQL of redeem codes. That of redeeming one is in `store::redeem`.
 
-use ::store::spec::ADMIN;
+use ::store::spec::{ADMIN, NEWEST, OLDEST};
 use ::store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use ports::Stmt;
 
@@ -38,8 +38,8 @@ pub static CODES: Spec = Spec {
     ],
     search: Search::Contains("(t.prefix || char(10) || t.note)"),
     sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
+        NEWEST,
+        OLDEST,
         Sort { name: "points", also: &[], sql: "t.points", descending: true },
         Sort { name: "uses", also: &[], sql: "t.uses", descending: true },
     ],

@@ -3,7 +3,7 @@
 use domain::runner::{Heartbeat, Register};
 use domain::task::KINDS;
 use ports::Stmt;
-use store::spec::ADMIN;
+use store::spec::{ADMIN, BY_NAME, NEWEST, OLDEST};
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use web::RunnerToken;
 
@@ -60,9 +60,9 @@ pub static SERVERS: Spec = Spec {
     ],
     search: Search::Contains("t.name"),
     sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-        Sort { name: "name", also: &[], sql: "t.name", descending: false },
+        NEWEST,
+        OLDEST,
+        BY_NAME,
         Sort { name: "last_seen", also: &["lastSeen"], sql: "t.last_seen", descending: true },
     ],
 };

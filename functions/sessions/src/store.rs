@@ -1,6 +1,7 @@
 //! The SQL of sessions.
 
 use ::store::ledger;
+use ::store::spec::{NEWEST, OLDEST};
 use ::store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use ports::Stmt;
 
@@ -34,11 +35,7 @@ pub static SESSIONS: Spec = Spec {
         Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
     ],
     search: Search::Contains("(t.name || char(10) || t.user_agent)"),
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-        Sort { name: "expiresAt", also: &["expires_at"], sql: "t.expires_at", descending: false },
-    ],
+    sorts: &[NEWEST, OLDEST, Sort { name: "expiresAt", also: &["expires_at"], sql: "t.expires_at", descending: false }],
 };
 
 /// Whose session is opened.

@@ -1,7 +1,7 @@
 //! The SQL of tags.
 
 use ports::Stmt;
-use store::spec::OWN;
+use store::spec::{BY_NAME, NEWEST, OLDEST, OWN};
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 
 use crate::model::{NewTag, TagPatch};
@@ -28,12 +28,7 @@ pub static TAGS: Spec = Spec {
         Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
     ],
     search: Search::Contains("t.name"),
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-        Sort { name: "name", also: &[], sql: "t.name", descending: false },
-        Sort { name: "hot", also: &["count"], sql: COUNT, descending: true },
-    ],
+    sorts: &[NEWEST, OLDEST, BY_NAME, Sort { name: "hot", also: &["count"], sql: COUNT, descending: true }],
 };
 
 /// How many pictures the caller sees carry the tag.

@@ -3,9 +3,9 @@
 use domain::form::Values;
 use ports::Stmt;
 use store::queueing::{ETA, POSITION};
-use store::spec::OWN;
+use store::spec::{NEWEST, OLDEST, OWN};
 use store::tasks::ERROR;
-use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
+use store::{Column, Filter, FilterRule, Kind, Scope, Search, Spec};
 
 pub static TASKS: Spec = Spec {
     name: "tasks",
@@ -48,10 +48,7 @@ pub static TASKS: Spec = Spec {
         Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
     ],
     search: Search::Contains("t.name || ' ' || json_extract(t.params, '$.prompt')"),
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-    ],
+    sorts: &[NEWEST, OLDEST],
 };
 
 const STATUSES: &[(&str, &[&str])] =

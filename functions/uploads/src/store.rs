@@ -1,7 +1,7 @@
 //! The SQL of uploads.
 
 use ports::Stmt;
-use store::spec::OWN;
+use store::spec::{NEWEST, OLDEST, OWN};
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 
 use crate::picture::Picture;
@@ -35,11 +35,7 @@ pub static UPLOADS: Spec = Spec {
         Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
     ],
     search: Search::None,
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-        Sort { name: "size", also: &[], sql: "t.size", descending: true },
-    ],
+    sorts: &[NEWEST, OLDEST, Sort { name: "size", also: &[], sql: "t.size", descending: true }],
 };
 
 pub fn insert(scope: Scope, key: &str, size: i64, picture: &Picture) -> Stmt {

@@ -2,8 +2,8 @@
 
 use domain::webhook::OVERLAP;
 use ports::Stmt;
-use store::spec::OWN;
-use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
+use store::spec::{NEWEST, OLDEST, OWN};
+use store::{Column, Filter, FilterRule, Kind, Scope, Search, Spec};
 
 use crate::model::{NewWebhook, WebhookPatch};
 
@@ -43,10 +43,7 @@ pub static WEBHOOKS: Spec = Spec {
         Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
     ],
     search: Search::Contains("t.url"),
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-    ],
+    sorts: &[NEWEST, OLDEST],
 };
 
 pub static DELIVERIES: Spec = Spec {
@@ -76,10 +73,7 @@ pub static DELIVERIES: Spec = Spec {
         Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
     ],
     search: Search::None,
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-    ],
+    sorts: &[NEWEST, OLDEST],
 };
 
 const STATUSES: &[(&str, &[&str])] = &[("pending", &[]), ("delivered", &[]), ("failed", &[])];

@@ -30,6 +30,12 @@ pub struct Spec {
     pub sorts: &'static [Sort],
 }
 
+/// The orders most lists have. Their tables call the column `created_at`.
+pub const NEWEST: Sort =
+    Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true };
+pub const OLDEST: Sort = Sort { name: "date+", also: &[], sql: "t.created_at", descending: false };
+pub const BY_NAME: Sort = Sort { name: "name", also: &[], sql: "t.name", descending: false };
+
 /// The condition that the caller is an administrator.
 pub const ADMIN: &str = "(SELECT admin FROM users WHERE id = ?1) = 1";
 

@@ -4,7 +4,7 @@ use ports::Stmt;
 
 use crate::ledger::POINTS_OF_ROW;
 use crate::list::Scope;
-use crate::spec::{Column, Filter, FilterRule, Kind, Search, Sort, Spec};
+use crate::spec::{BY_NAME, Column, Filter, FilterRule, Kind, NEWEST, OLDEST, Search, Spec};
 
 /// E-mail addresses and points are shown to their owner and to administrators.
 pub static USERS: Spec = Spec {
@@ -34,11 +34,7 @@ pub static USERS: Spec = Spec {
     search: Search::Contains(
         "(t.name || iif(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1, char(10) || t.email, ''))",
     ),
-    sorts: &[
-        Sort { name: "createdAt", also: &["date-", "created_at"], sql: "t.created_at", descending: true },
-        Sort { name: "date+", also: &[], sql: "t.created_at", descending: false },
-        Sort { name: "name", also: &[], sql: "t.name", descending: false },
-    ],
+    sorts: &[NEWEST, OLDEST, BY_NAME],
 };
 
 const EMAIL: &str = "iif(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1, t.email, NULL)";
