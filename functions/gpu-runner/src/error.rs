@@ -19,6 +19,12 @@ pub enum Code {
     WeightsShape,
     /// The tokenizer's files are not usable.
     TokenizerInvalid,
+    /// The server of a model that was given by its name does not answer, or not to the end.
+    HubUnreachable,
+    /// It does not give the model to who asks.
+    HubDenied,
+    /// It answers what makes no sense, or what it gives can't be kept.
+    HubFailed,
     /// A LoRA, embedding or hypernetwork is not there or can't be read.
     AdapterNotFound,
     /// It is not safetensors, contradicts itself, or holds values that are no numbers.
@@ -51,6 +57,9 @@ impl Code {
             Code::WeightsMissing => "weights_missing",
             Code::WeightsShape => "weights_shape",
             Code::TokenizerInvalid => "tokenizer_invalid",
+            Code::HubUnreachable => "hub_unreachable",
+            Code::HubDenied => "hub_denied",
+            Code::HubFailed => "hub_failed",
             Code::AdapterNotFound => "adapter_not_found",
             Code::AdapterInvalid => "adapter_invalid",
             Code::AdapterMismatch => "adapter_mismatch",

@@ -5,8 +5,10 @@
 
 pub mod adapters;
 pub mod backend;
+pub mod checkpoint;
 pub mod cli;
 mod error;
+pub mod hub;
 pub mod models;
 pub mod nn;
 pub mod noise;

@@ -63,6 +63,11 @@ impl Tokenizer {
         Ok(Self { inner, start, end, pad, comma, length })
     }
 
+    /// With this word after the end of a text, or with the end again.
+    pub fn padded(self, word: Option<u32>) -> Self {
+        Self { pad: word.unwrap_or(self.end), ..self }
+    }
+
     /// How many ids `encode` gives.
     pub fn length(&self) -> usize {
         self.length

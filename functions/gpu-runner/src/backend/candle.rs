@@ -11,12 +11,18 @@ use crate::{Code, DrawError};
 
 pub struct CandleBackend {
     device: Device,
+    tokenizer: Option<PathBuf>,
     loaded: Option<(PathBuf, Model)>,
 }
 
 impl CandleBackend {
     pub fn new(device: Device) -> Self {
-        Self { device, loaded: None }
+        Self { device, tokenizer: None, loaded: None }
+    }
+
+    /// With a directory that has the vocabulary for models in one file.
+    pub fn with_tokenizer(self, tokenizer: Option<PathBuf>) -> Self {
+        Self { tokenizer, ..self }
     }
 
     fn model(&mut self, path: &PathBuf) -> Result<&mut Model, DrawError> {
@@ -26,7 +32,10 @@ impl CandleBackend {
         }
         match &mut self.loaded {
             Some((_, model)) => Ok(model),
-            empty => Ok(&mut empty.insert((path.clone(), Model::load(path, &self.device)?)).1),
+            empty => {
+                let model = Model::load_with(path, self.tokenizer.as_deref(), &self.device)?;
+                Ok(&mut empty.insert((path.clone(), model)).1)
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The command line.
 
 mod adapters;
+mod bench;
 mod generate;
 mod hardware;
 mod latents;
+mod model;
 mod serve;
 mod tiny_model;
 
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Draws pictures with diffusion models in the diffusers directory layout.
+/// Draws pictures with diffusion models.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -21,6 +23,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     Generate(generate::Generate),
     Serve(serve::Serve),
     TinyModel(tiny_model::TinyModel),
@@ -29,6 +32,7 @@ enum Command {
 /// Parses the arguments, runs the command, says what went wrong.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Bench(command) => command.run(),
         Command::Generate(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::TinyModel(command) => command.run(),

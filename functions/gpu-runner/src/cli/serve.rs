@@ -14,8 +14,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
 
-use super::hardware;
-use crate::backend::CandleBackend;
+use super::{hardware, model};
+use crate::backend::{CandleBackend, model_name};
+use crate::checkpoint::Checkpoint;
 use crate::serve::stop::{self, Stopper};
 use crate::serve::{Config, MakeBackend, Pace};
 
@@ -33,9 +34,12 @@ pub struct Serve {
     queue_url: Option<Url>,
     #[arg(long, env = "QUEUE_TOKEN", hide_env_values = true)]
     queue_token: String,
-    /// Directory of a model in the diffusers layout
+    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face
     #[arg(long)]
-    model: PathBuf,
+    model: String,
+    /// For a model in one file: directory with CLIP's vocabulary, or of a model that has it
+    #[arg(long, value_name = "DIR")]
+    tokenizer: Option<PathBuf>,
     /// What the deployment knows this runner by; two of the same name end each other's registration
     #[arg(long)]
     name: String,
@@ -57,11 +61,18 @@ impl Serve {
     pub fn run(self) -> Result<()> {
         log_to_stderr();
         // Better said now than by every task.
-        ensure!(self.model.join("model_index.json").is_file(), "{} is not a model directory", self.model.display());
+        let model = std::path::absolute(model::locate(&self.model)?)?;
+        let tokenizer = self.tokenizer.clone();
+        if model.is_file() {
+            Checkpoint::open(&model, tokenizer.as_deref()).map_err(|e| e.at(model.display()))?;
+        } else {
+            ensure!(model.join("model_index.json").is_file(), "{} is not a model directory", self.model);
+        }
         let device = Device::cuda_if_available(0)?;
-        let config = self.config(&device)?;
+        let config = self.config(model, &device)?;
         info!(device = config.register.gpu, model = %config.model.display(), edge = %config.edge, "starting");
-        let make: MakeBackend = Arc::new(move || Box::new(CandleBackend::new(device.clone())));
+        let make: MakeBackend =
+            Arc::new(move || Box::new(CandleBackend::new(device.clone()).with_tokenizer(tokenizer.clone())));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let (stopper, stop) = stop::channel();
@@ -71,7 +82,7 @@ impl Serve {
         })
     }
 
-    fn config(self, device: &Device) -> Result<Config> {
+    fn config(self, model: PathBuf, device: &Device) -> Result<Config> {
         for url in std::iter::once(&self.edge).chain(&self.queue_url) {
             ensure!(matches!(url.scheme(), "http" | "https"), "{url} is not an http address");
         }
@@ -82,7 +93,6 @@ impl Serve {
                 Url::parse(&own).context(own)?
             }
         };
-        let model = std::path::absolute(&self.model)?;
         let (gpu, memory) = hardware::describe(device);
         let register = Register {
             name: self.name,
@@ -90,7 +100,7 @@ impl Serve {
             gpu,
             memory,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            models: model.file_name().map(|name| name.to_string_lossy().into_owned()).into_iter().collect(),
+            models: vec![model_name(&model)],
         };
         let pace = Pace {
             poll: Duration::from_millis(self.poll_ms),

@@ -20,14 +20,14 @@ impl Failure {
     }
 
     /// The user's address of a picture to start from leads nowhere.
-    pub fn unreachable_input(index: usize) -> Self {
-        let message = format!("from_images[{index}] can't be loaded from its address, or has more than 20 MB.");
+    pub fn unreachable_input(name: &str) -> Self {
+        let message = format!("{name} can't be loaded from its address, or has more than 20 MB.");
         Self { code: "image_unreachable", message, retryable: false }
     }
 
     /// What is at the address is no picture.
-    pub fn invalid_input(index: usize) -> Self {
-        let message = format!("from_images[{index}] is not a picture that can be read, or has too many pixels.");
+    pub fn invalid_input(name: &str) -> Self {
+        let message = format!("{name} is not a picture that can be read, or has too many pixels.");
         Self { code: Code::InvalidImage.as_str(), message, retryable: false }
     }
 
@@ -57,7 +57,10 @@ impl From<&DrawError> for Failure {
             | Code::WeightsInvalid
             | Code::WeightsMissing
             | Code::WeightsShape
-            | Code::TokenizerInvalid => "The model can't be used.".into(),
+            | Code::TokenizerInvalid
+            | Code::HubUnreachable
+            | Code::HubDenied
+            | Code::HubFailed => "The model can't be used.".into(),
             Code::AdapterNotFound | Code::AdapterInvalid | Code::AdapterMismatch | Code::AdapterUnsupported => {
                 "A LoRA, embedding or hypernetwork can't be used with this model.".into()
             }

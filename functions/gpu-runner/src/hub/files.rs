@@ -1,0 +1,71 @@
+//! Which files of a repository are wanted: what its index names and this runner uses, as safetensors.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::models::config::{Config, unsupported};
+use crate::{Code, DrawError};
+
+pub const INDEX: &str = "model_index.json";
+
+/// With the name that its weights have without the ending.
+const NETWORKS: [(&str, &str); 4] = [
+    ("text_encoder", "model"),
+    ("text_encoder_2", "model"),
+    ("unet", "diffusion_pytorch_model"),
+    ("vae", "diffusion_pytorch_model"),
+];
+const TOKENIZERS: [&str; 2] = ["tokenizer", "tokenizer_2"];
+/// All that a tokenizer may consist of; one with the first alone is none.
+const TOKENIZER_FILES: [&str; 5] =
+    ["tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "special_tokens_map.json"];
+
+/// Paths of all files that are wanted but the index; an error names one that is wanted and not listed.
+pub fn wanted(index: &Config, listed: &[String]) -> Result<Vec<String>, DrawError> {
+    let has = |path: &str| listed.iter().any(|listed| listed == path);
+    // A part that is left out is [null, null].
+    let named = |part: &str| index.get(part).and_then(|entry| entry.get(1)).and_then(Value::as_str).is_some();
+    let mut files = vec!["scheduler/scheduler_config.json".to_string()];
+    for part in TOKENIZERS.into_iter().filter(|part| named(part)) {
+        let paths: Vec<String> = TOKENIZER_FILES.iter().map(|file| format!("{part}/{file}")).collect();
+        files.push(paths[0].clone());
+        files.extend(paths.into_iter().skip(1).filter(|path| has(path)));
+    }
+    for (part, stem) in NETWORKS.into_iter().filter(|(part, _)| named(part)) {
+        files.push(format!("{part}/config.json"));
+        files.push(weights(&format!("{part}/{stem}"), has)?);
+    }
+    match files.iter().find(|file| !has(file)) {
+        Some(missing) => Err(DrawError::new(Code::ModelNotFound, format!("there is no {missing}"))),
+        None => Ok(files),
+    }
+}
+
+fn weights(stem: &str, has: impl Fn(&str) -> bool) -> Result<String, DrawError> {
+    let single = format!("{stem}.safetensors");
+    if let Some(path) = [&single, &format!("{stem}.fp16.safetensors")].into_iter().find(|path| has(path)) {
+        return Ok(path.clone());
+    }
+    if has(&format!("{single}.index.json")) {
+        return Err(unsupported(format!("{stem} in several files")));
+    }
+    if has(&format!("{stem}.bin")) || has(&format!("{}.bin", stem.replace("/model", "/pytorch_model"))) {
+        return Err(unsupported(format!("{stem} only as a PyTorch file, which may run programs when it is read")));
+    }
+    Ok(single)
+}
+
+/// What is in a directory and the directories in it, as a repository lists it.
+pub fn below(dir: &Path) -> Vec<String> {
+    let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let name = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    entries(dir)
+        .flat_map(|outer| {
+            let within = entries(&outer.path()).map(|inner| format!("{}/{}", name(&outer), name(&inner)));
+            // A link to what was never loaded to its end is no file.
+            let own = outer.path().is_file().then(|| name(&outer));
+            within.filter(|path| dir.join(path).is_file()).chain(own).collect::<Vec<_>>()
+        })
+        .collect()
+}
