@@ -369,6 +369,37 @@ async fn many_are_sent_a_few_at_a_time_and_nobody_twice() {
 }
 
 #[tokio::test]
+async fn one_users_many_and_failing_endpoints_hold_up_nobody() {
+    let (kit, ..) = told(json!(["task.failed"])).await;
+    let bob = kit.user("bob").await;
+    let address = "https://example.com/bob";
+    webhook(&kit, &bob, json!({"url": address, "events": ["task.failed"]})).await;
+    kit.outside.answers(address, 200, &[], "");
+    for _ in 0..20 {
+        let task = submit(&kit).await;
+        fail(&kit, task, "x").await;
+    }
+    let late = submit(&kit).await;
+    kit.sql("UPDATE tasks SET user_id = ?2 WHERE id = ?1", [late.into(), bob.id.into()]).await;
+    fail(&kit, late, "x").await;
+    webhooks::deliver(&kit.cx()).await.unwrap();
+    let urls = |sent: Vec<Outgoing>| sent.into_iter().map(|each| each.url).collect::<Vec<_>>();
+    let first = urls(kit.outside.sent());
+    assert!(first.len() == 6 && first.contains(&address.into()), "in turns: {first:?}");
+
+    // An endpoint that failed comes after those that did not, however old its deliveries are.
+    kit.sql("UPDATE webhooks SET failures = 1 WHERE url = ?1", [URL.into()]).await;
+    for _ in 0..6 {
+        let task = submit(&kit).await;
+        kit.sql("UPDATE tasks SET user_id = ?2 WHERE id = ?1", [task.into(), bob.id.into()]).await;
+        fail(&kit, task, "x").await;
+    }
+    webhooks::deliver(&kit.cx()).await.unwrap();
+    assert_eq!(urls(kit.outside.sent()), vec![address; 6]);
+    assert_eq!(deliver(&kit).await.len(), 15, "the rest follows");
+}
+
+#[tokio::test]
 async fn events_never_change() {
     let (kit, _, _) = told(json!(["task.failed"])).await;
     let task = submit(&kit).await;

@@ -87,12 +87,16 @@ fn first(results: Vec<Rows>) -> Rows {
     results.into_iter().next().unwrap_or_default()
 }
 
-/// The deliveries whose time has come, oldest first.
+/// The deliveries whose time has come: users in turns, each one's oldest first, and those to endpoints that failed last
+/// time after all others, so that nobody's receivers hold up another's.
 fn due(scope: Scope) -> Stmt {
     scope.stmt(
-        "SELECT d.id, d.tries, d.webhook_id, w.url, w.version, w.retired, e.event_id, e.body FROM deliveries d \
-         JOIN webhooks w ON w.id = d.webhook_id JOIN events e ON e.id = d.event_id \
-         WHERE d.status = 'pending' AND d.next_at <= ?2 AND d.tries < ?3 ORDER BY d.next_at, d.id LIMIT ?4",
+        "SELECT d.id, d.tries, d.webhook_id, w.url, w.version, w.retired, e.event_id, e.body FROM (SELECT d.id AS first, \
+         w.failures > 0 AS failing, row_number() OVER (PARTITION BY w.user_id ORDER BY d.next_at, d.id) AS place \
+         FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id \
+         WHERE d.status = 'pending' AND d.next_at <= ?2 AND d.tries < ?3 ORDER BY failing, place, first LIMIT ?4) f \
+         JOIN deliveries d ON d.id = f.first JOIN webhooks w ON w.id = d.webhook_id JOIN events e ON e.id = d.event_id \
+         ORDER BY failing, place, first",
         [TRIES.into(), AT_ONCE.into()],
     )
 }
