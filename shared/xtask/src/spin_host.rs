@@ -6,6 +6,7 @@ use std::process::{ChildStdin, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::bindings::VARS;
 use crate::edge::{launched, secrets};
 use crate::process::{Group, Stop};
 use crate::setup::{Tools, cargo, shown};
@@ -49,8 +50,9 @@ impl SpinHost {
                 host.arg(format!("{route}={}", file.display()));
             }
         }
-        host.env("SPIN_VARIABLE_SIGNUP", "open");
-        for (name, value) in secrets() {
+        // Those of the manifest, as a Spin host would have them.
+        let vars = VARS.into_iter().map(|(name, value)| (name, value.to_string()));
+        for (name, value) in vars.chain(secrets()) {
             host.env(format!("SPIN_VARIABLE_{name}"), value);
         }
         host.current_dir(&workspace.root).stdin(Stdio::piped()).stdout(Stdio::piped());
