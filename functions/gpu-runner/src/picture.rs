@@ -11,7 +11,7 @@ use image::imageops::{FilterType, crop_imm, resize};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
-use crate::backend::Rgb;
+use crate::backend::{Mask, Rgb};
 use crate::{Code, DrawError};
 
 /// Beyond these a file is refused before anything is allocated for it.
@@ -32,6 +32,11 @@ pub fn read_as(file: &[u8], shape: impl FnOnce((u32, u32)) -> (u32, u32)) -> Res
     let (x, y, across, down) = cut(picture.dimensions(), (width, height));
     let picture = resize(&*crop_imm(&picture, x, y, across, down), width, height, FilterType::Lanczos3);
     Ok(Rgb { width, height, bytes: picture.into_raw() })
+}
+
+/// Reads a file as a mask of `width` × `height`, cut as a picture is: where it is white or transparent is drawn anew.
+pub fn read_mask(file: &[u8], width: u32, height: u32) -> Result<Mask, DrawError> {
+    Ok(Mask::of(&read(file, width, height)?))
 }
 
 fn decode(file: &[u8]) -> Result<DynamicImage, DrawError> {

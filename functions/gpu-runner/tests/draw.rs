@@ -25,6 +25,7 @@ fn job(model: &Path) -> DrawJob {
         n: 1,
         from_images: Vec::new(),
         strength: None,
+        mask: None,
         auto_aspect: false,
     };
     DrawJob::new(model.to_path_buf(), params)

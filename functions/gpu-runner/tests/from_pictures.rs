@@ -6,7 +6,7 @@ use std::path::Path;
 
 use candle_core::Device;
 use domain::runner::DrawParams;
-use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Picture, Rgb};
+use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Mask, Picture, Rgb};
 use gpu_runner::tiny::Layout;
 use gpu_runner::{Code, DrawError};
 use support::model;
@@ -31,6 +31,7 @@ fn job(model: &Path, from: &[Rgb], strength: f64) -> DrawJob {
         n: 1,
         from_images: from.iter().map(|_| "https://example.com/secret".into()).collect(),
         strength: Some(strength),
+        mask: None,
         auto_aspect: false,
     };
     let mut job = DrawJob::new(model.to_path_buf(), params);
@@ -84,6 +85,65 @@ fn each_picture_and_the_strength_have_their_part() {
         assert!(all != *other, "{i}");
         assert!(others[..i].iter().all(|before| before != other), "{i}");
     }
+}
+
+/// The right half white, and between the halves a column of grey.
+fn masked(mut job: DrawJob) -> DrawJob {
+    let of = |i: usize| if i % 72 > 36 { 255 } else { u8::from(i % 72 == 36) * 100 };
+    let bytes = (0..72 * 64).flat_map(|i| [of(i); 3]).collect();
+    job.params.mask = Some("https://example.com/secret".into());
+    job.mask = Some(Mask::of(&Rgb { width: 72, height: 64, bytes }));
+    job
+}
+
+/// With a denoiser made for it, and with any other.
+#[test]
+fn what_the_mask_keeps_is_kept_to_the_last_bit() {
+    let plain = model(Layout::Sd15);
+    let made = model(Layout::Sd15);
+    widen(made.path());
+    for dir in [&plain, &made] {
+        let start = picture(1);
+        let of = |strength| {
+            let mut job = masked(job(dir.path(), &[start.clone(), picture(2)], strength));
+            job.params.n = 2;
+            draw(&job)
+        };
+        assert!(of(0.0).iter().all(|drawn| drawn.rgb == start));
+        for strength in [0.6, 1.0] {
+            let drawn = of(strength);
+            assert_ne!(drawn[0].rgb, drawn[1].rgb);
+            for drawn in drawn {
+                let differ = |x: usize| {
+                    let at = |rgb: &Rgb, y: usize| rgb.bytes[3 * (72 * y + x)..][..3].to_vec();
+                    (0..64).filter(|y| at(&drawn.rgb, *y) != at(&start, *y)).count()
+                };
+                assert!((0..36).all(|x| differ(x) == 0), "{strength}");
+                assert!((37..72).all(|x| differ(x) > 32), "{strength}");
+                assert!(differ(36) > 0);
+            }
+        }
+        let mut alone = masked(job(dir.path(), &[start.clone(), picture(2)], 0.6));
+        alone.params.seed += 1;
+        assert_eq!(draw(&alone)[0], of(0.6)[1]);
+    }
+    // From text alone such a denoiser draws everything anew.
+    assert_ne!(draw(&job(made.path(), &[], 0.5))[0].rgb, draw(&job(plain.path(), &[], 0.5))[0].rgb);
+}
+
+/// Gives the denoiser the channels of one that draws parts anew.
+fn widen(dir: &Path) {
+    let (config, file) = (dir.join("unet/config.json"), dir.join("unet/diffusion_pytorch_model.safetensors"));
+    let mut unet: serde_json::Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+    unet["in_channels"] = 9.into();
+    std::fs::write(&config, unet.to_string()).unwrap();
+    let mut tensors = candle_core::safetensors::load(&file, &Device::Cpu).unwrap();
+    let first = &tensors["conv_in.weight"];
+    let more = first.narrow(1, 0, 1).unwrap();
+    let wide = candle_core::Tensor::cat(&[first, first, &more], 1).unwrap();
+    tensors.insert("conv_in.weight".into(), wide);
+    std::fs::remove_file(&file).unwrap();
+    candle_core::safetensors::save(&tensors, &file).unwrap();
 }
 
 /// What nobody says is three quarters.
@@ -160,13 +220,19 @@ fn cancelling_stops_within_one_step() {
 fn pictures_that_do_not_fit_the_job_are_refused() {
     let dir = model(Layout::Sd15);
     type Change = fn(&mut DrawJob);
-    let cases: [(&str, Change); 6] = [
+    let cases: [(&str, Change); 9] = [
         ("from_images", |j| drop(j.from.pop())),
         ("from_images", |j| j.params.from_images.clear()),
         ("72x64", |j| j.from[0].width = 64),
         ("72x64", |j| j.from[1].bytes.truncate(7)),
         ("at most", |j| j.params.from_images = vec![String::new(); 17]),
         ("strength", |j| j.params.strength = Some(f64::NAN)),
+        ("mask", |j| j.params.mask = Some(String::new())),
+        ("mask", |j| j.mask = Some(Mask::of(&picture(1)))),
+        ("mask", |j| {
+            j.params.mask = Some(String::new());
+            j.mask = Some(Mask::of(&Rgb { width: 72, height: 72, bytes: vec![0; 3 * 72 * 72] }));
+        }),
     ];
     for (expected, change) in cases {
         let mut job = job(dir.path(), &[picture(1), picture(2)], 0.5);
@@ -175,6 +241,8 @@ fn pictures_that_do_not_fit_the_job_are_refused() {
         assert_eq!(error.code, Code::RequestInvalid, "{error}");
         assert!(error.message.contains(expected) && !error.retryable(), "{error}");
     }
+    let error = try_draw(&masked(job(dir.path(), &[], 0.5))).unwrap_err();
+    assert!(error.code == Code::RequestInvalid && error.message.contains("mask"), "{error}");
     for strength in [-0.1, 1.1, f64::INFINITY] {
         let error = try_draw(&job(dir.path(), &[picture(1)], strength)).unwrap_err();
         assert!(error.code == Code::RequestInvalid && error.message.contains("strength"), "{error}");
@@ -205,7 +273,7 @@ fn the_file_says_how_it_was_made_and_not_from_whose_picture() {
         let texts = &reader.info().utf8_text;
         texts.iter().map(|chunk| chunk.get_text().unwrap()).collect::<Vec<_>>().join("\n")
     };
-    let text = texts(&job(dir.path(), &[picture(1)], 0.6));
+    let text = texts(&masked(job(dir.path(), &[picture(1)], 0.6)));
     assert!(text.contains(", Denoising strength: 0.6"), "{text}");
     assert!(text.contains(r#""strength":0.6"#), "{text}");
     assert!(!texts(&job(dir.path(), &[], 0.6)).contains("Denoising"));

@@ -30,6 +30,7 @@ fn job(model: &Path, sampler: Sampler, strength: Option<f64>) -> DrawJob {
         n: 1,
         from_images: strength.map(|_| "picture".into()).into_iter().collect(),
         strength,
+        mask: None,
         auto_aspect: false,
     };
     let mut job = DrawJob::new(model.to_path_buf(), params);

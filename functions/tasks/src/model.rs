@@ -16,7 +16,7 @@ pub static PATCH: Form = Form(&[
 ]);
 
 /// Part of the contract, and not served by the runners yet: said so instead of passed over.
-const NOT_YET: [&str; 3] = ["mask", "model_id", "loras"];
+const NOT_YET: [&str; 2] = ["model_id", "loras"];
 
 pub struct NewTask {
     pub name: String,
@@ -42,8 +42,10 @@ impl NewTask {
         random: impl Fn() -> String,
     ) -> Result<NewTask, Error> {
         let values = INFERENCE.create(body)?;
-        if let Some(url) = values.text("from_image") {
-            admit(&url, "from_image")?;
+        for field in ["from_image", "mask"] {
+            if let Some(url) = values.text(field) {
+                admit(&url, field)?;
+            }
         }
         if values.text("type").as_deref() == Some("training") {
             return Err(UNSUPPORTED_PARAMETER.on("type").arg("training"));
@@ -109,7 +111,8 @@ fn draw_params(values: &Values, random: impl Fn() -> String) -> Result<DrawParam
         None => i64::from_str_radix(&random()[..8], 16).unwrap_or_default() % (last + 1),
     };
     let from_image = values.text("from_image");
-    if from_image.is_none() && values.get("strength").is_some_and(|v| !v.is_null()) {
+    let given = |name: &str| values.get(name).is_some_and(|v| !v.is_null());
+    if from_image.is_none() && (given("strength") || given("mask")) {
         return Err(MISSING_PARAMETER.on("from_image").arg("from_image"));
     }
     Ok(DrawParams {
@@ -123,6 +126,7 @@ fn draw_params(values: &Values, random: impl Fn() -> String) -> Result<DrawParam
         seed: u32::try_from(seed).unwrap_or_default(),
         n,
         strength: from_image.is_some().then(|| values.number("strength").unwrap_or(STRENGTH)),
+        mask: values.text("mask"),
         auto_aspect: false,
         from_images: from_image.into_iter().collect(),
     })

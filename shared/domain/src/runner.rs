@@ -82,6 +82,10 @@ pub struct DrawParams {
     /// How much of the start picture is drawn anew: 0 nothing, 1 everything. Only with `from_images`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strength: Option<f64>,
+    /// What of the start picture is drawn anew: white all, black nothing. Picture `from_images.len()` at `input_path`.
+    /// Only with `from_images`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<String>,
     /// The picture's shape follows the first of `from_images`, as `aspect::size` has it; until that is seen, width and
     /// height are the short side.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -92,7 +96,7 @@ pub struct DrawParams {
 pub const STRENGTH: f64 = 0.75;
 
 /// `GET` here, signed like a `PUT` of a result (`webhook-id: get_{path}`, empty body, lease in `LEASE_HEADER`): picture
-/// `index` of `DrawParams::from_images`, a PNG or JPEG.
+/// `index` of `DrawParams::from_images`, or behind the last of them its `mask`: a PNG or JPEG.
 pub fn input_path(task: Id, attempt: i64, index: usize) -> String {
     format!("in/{task}/{attempt}/{index}")
 }

@@ -63,6 +63,7 @@ mod tests {
             n: 2,
             from_images: Vec::new(),
             strength: None,
+            mask: None,
             auto_aspect: false,
         };
         DrawJob::new("model".into(), params)

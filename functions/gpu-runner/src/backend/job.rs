@@ -6,16 +6,20 @@ use domain::runner::{DrawParams, STRENGTH};
 use domain::{Lang, task};
 use serde_json::json;
 
+use super::name::model_name;
+use super::Mask;
 use crate::schedulers::Sampler;
 use crate::{Code, DrawError};
 
 #[derive(Clone, Debug)]
 pub struct DrawJob {
-    /// A directory in the diffusers layout.
+    /// A directory in the diffusers layout, or a file.
     pub model: PathBuf,
     pub params: DrawParams,
     /// What `params.from_images` names, in its order, each of the size that is drawn.
     pub from: Vec<Rgb>,
+    /// What `params.mask` names, of the same size.
+    pub mask: Option<Mask>,
     /// LoRA files and their strengths, at most 16.
     pub loras: Vec<(PathBuf, f64)>,
     /// Files of learned words, and the words they are to have instead of their own; at most 16.
@@ -36,6 +40,7 @@ impl DrawJob {
             model,
             params,
             from: Vec::new(),
+            mask: None,
             loras: Vec::new(),
             embeddings: Vec::new(),
             hypernetworks: Vec::new(),
@@ -53,13 +58,15 @@ impl DrawJob {
         let fits = |rgb: &Rgb| {
             (rgb.width, rgb.height) == (width, height) && rgb.bytes.len() == 3 * width as usize * height as usize
         };
-        if self.from.len() == self.params.from_images.len() && self.from.iter().all(fits) {
-            Ok(sampler)
-        } else {
+        let refuse = |message: String| Err(DrawError::new(Code::RequestInvalid, message));
+        if self.from.len() != self.params.from_images.len() || !self.from.iter().all(fits) {
             let (given, named) = (self.from.len(), self.params.from_images.len());
-            let message = format!("{given} pictures for {named} in from_images, wanted at {width}x{height}");
-            Err(DrawError::new(Code::RequestInvalid, message))
+            return refuse(format!("{given} pictures for {named} in from_images, wanted at {width}x{height}"));
         }
+        if self.mask.is_some() != self.params.mask.is_some() || !self.mask.iter().all(|mask| mask.is(width, height)) {
+            return refuse(format!("one mask for one that is named, wanted at {width}x{height}"));
+        }
+        Ok(sampler)
     }
 
     fn check_adapters(&self) -> Result<(), DrawError> {
@@ -115,7 +122,7 @@ impl DrawJob {
             "" => String::new(),
             text => format!("\nNegative prompt: {text}"),
         };
-        let model = self.model.file_name().unwrap_or_default().to_string_lossy();
+        let model = model_name(&self.model);
         let strength = match self.strength() {
             Some(strength) => format!(", Denoising strength: {strength}"),
             None => String::new(),
@@ -141,6 +148,7 @@ impl DrawJob {
         // Whose pictures they were is no business of who sees this one, and an address may open them.
         if let Some(made) = made.as_object_mut() {
             made.remove("from_images");
+            made.remove("mask");
         }
         crate::png::encode(&picture.rgb, &[("parameters", self.parameters(picture)), ("generation", made.to_string())])
     }
@@ -164,7 +172,14 @@ pub fn check(params: &DrawParams) -> Result<Sampler, DrawError> {
     if params.from_images.len() > MAX_FROM {
         return refuse(format!("from_images: {} pictures, at most {MAX_FROM} are used", params.from_images.len()));
     }
-    let body = serde_json::to_value(params).map_err(|e| DrawError::new(Code::Internal, e.to_string()))?;
+    if params.mask.is_some() && params.from_images.is_empty() {
+        return refuse("a mask without from_images".into());
+    }
+    let mut body = serde_json::to_value(params).map_err(|e| DrawError::new(Code::Internal, e.to_string()))?;
+    // Where it lies was looked at by whoever fetched it; here it may be a file.
+    if let Some(body) = body.as_object_mut() {
+        body.remove("mask");
+    }
     if let Err(e) = task::INFERENCE.create(&body) {
         return refuse(e.text(Lang::En));
     }

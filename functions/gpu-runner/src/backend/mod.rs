@@ -3,10 +3,14 @@
 mod candle;
 mod fake;
 mod job;
+mod mask;
+mod name;
 
 pub use candle::CandleBackend;
 pub use fake::FakeBackend;
 pub use job::{DrawJob, Latents, Picture, Rgb, check};
+pub use mask::Mask;
+pub use name::model_name;
 
 use crate::DrawError;
 

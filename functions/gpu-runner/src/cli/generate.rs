@@ -9,16 +9,19 @@ use clap::Args;
 use domain::runner::DrawParams;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{adapters, latents};
+use super::{adapters, latents, model};
 use crate::backend::{Backend, CandleBackend, Control, DrawJob, check};
 use crate::picture;
 
 /// Draw pictures from a prompt
 #[derive(Args)]
 pub struct Generate {
-    /// Directory of a model in the diffusers layout
+    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face
     #[arg(long)]
-    model: PathBuf,
+    model: String,
+    /// For a model in one file: directory with CLIP's vocabulary, or of a model that has it
+    #[arg(long, value_name = "DIR")]
+    tokenizer: Option<PathBuf>,
     /// `(word:1.2)`, `(word)` and `[word]` count more or less; `\(` is a bracket
     #[arg(long)]
     prompt: String,
@@ -44,6 +47,9 @@ pub struct Generate {
     /// How much of the first picture is drawn anew, 0 to 1 [default: 0.75]
     #[arg(long, requires = "from_image")]
     strength: Option<f64>,
+    /// What of the first picture is drawn anew: white all, black nothing, grey a mixture; transparent counts as white
+    #[arg(long, requires = "from_image")]
+    mask: Option<PathBuf>,
     /// LoRA and its strength, which is 1 where none is given; may be repeated
     #[arg(long, value_name = "FILE[:WEIGHT]", value_parser = adapters::weighted)]
     lora: Vec<(PathBuf, f64)>,
@@ -87,14 +93,20 @@ impl Generate {
             n: self.n,
             from_images: self.from_image.iter().map(|path| path.display().to_string()).collect(),
             strength: self.strength,
+            mask: self.mask.as_ref().map(|path| path.display().to_string()),
             auto_aspect: false,
         };
         check(&params)?;
-        let mut job = DrawJob::new(self.model, params);
+        let mut job = DrawJob::new(model::locate(&self.model)?, params);
         for path in &self.from_image {
             let file = std::fs::read(path).with_context(|| path.display().to_string())?;
             let rgb = picture::read(&file, job.params.width, job.params.height).map_err(|e| e.at(path.display()))?;
             job.from.push(rgb);
+        }
+        if let Some(path) = &self.mask {
+            let file = std::fs::read(path).with_context(|| path.display().to_string())?;
+            let mask = picture::read_mask(&file, job.params.width, job.params.height);
+            job.mask = Some(mask.map_err(|e| e.at(path.display()))?);
         }
         (job.loras, job.embeddings, job.hypernetworks) = (self.lora, self.embedding, self.hypernetwork);
         job.keep_latents = self.save_latents.is_some();
@@ -104,7 +116,7 @@ impl Generate {
         let bar = ProgressBar::new(u64::from(job.params.n) * job.steps() as u64);
         bar.set_style(ProgressStyle::with_template("{msg} [{bar:32}] {pos}/{len} steps, {eta} left")?);
         bar.set_message("loading");
-        let mut backend = CandleBackend::new(Device::cuda_if_available(0)?);
+        let mut backend = CandleBackend::new(Device::cuda_if_available(0)?).with_tokenizer(self.tokenizer);
         let pictures = backend.draw(&job, &mut |p| {
             bar.set_message(format!("picture {} of {}", p.picture + 1, p.pictures));
             bar.set_length((p.pictures * p.steps) as u64);

@@ -48,8 +48,8 @@ impl Parts for Directory {
 fn family(index: &Config) -> Result<Family, DrawError> {
     let class = index.get("_class_name").and_then(Value::as_str).unwrap_or("(no _class_name)");
     let family = match class {
-        "StableDiffusionPipeline" | "StableDiffusionImg2ImgPipeline" => Family::Sd,
-        "StableDiffusionXLPipeline" | "StableDiffusionXLImg2ImgPipeline" => {
+        "StableDiffusionPipeline" | "StableDiffusionImg2ImgPipeline" | "StableDiffusionInpaintPipeline" => Family::Sd,
+        "StableDiffusionXLPipeline" | "StableDiffusionXLImg2ImgPipeline" | "StableDiffusionXLInpaintPipeline" => {
             let zeros_for_empty = match index.get("force_zeros_for_empty_prompt") {
                 None => true,
                 Some(value) => {

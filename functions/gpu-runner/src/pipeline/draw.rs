@@ -52,9 +52,10 @@ impl Model {
                 if values.iter().any(|v| !v.is_finite()) {
                     return Err(DrawError::new(Code::Internal, "the model gave values that are not finite"));
                 }
-                let rgb = match job.from.first() {
+                let rgb = match (job.from.first(), &job.mask) {
                     // Nothing was drawn: not even the autoencoder's losses are added.
-                    Some(start) if job.steps() == 0 => start.clone(),
+                    (Some(start), _) if job.steps() == 0 => start.clone(),
+                    (Some(start), Some(mask)) => mask.join(start, &to_rgb(&self.vae.decode(&latents)?)?),
                     _ => to_rgb(&self.vae.decode(&latents)?)?,
                 };
                 Ok(Picture { seed, rgb, latents: job.keep_latents.then_some(Latents { shape, values }) })
@@ -79,14 +80,20 @@ impl Model {
         let steps = times.len() - begin;
         let mut x = match &sources.start {
             Some(start) if steps == 0 => start.clone(),
+            // As the reference has it: what is drawn anew, and wholly so, begins at noise alone.
+            Some(_) if job.mask.is_some() && job.strength() == Some(1.0) => (unit * scheduler.initial_sigma())?,
             Some(start) => scheduler.add_noise(start, unit, begin)?,
             None => (unit * scheduler.initial_sigma())?,
         };
         report(0, steps, None)?;
         for (i, &time) in times.iter().enumerate().skip(begin) {
-            let seen = self.look(&sources.references, unit, &*scheduler, (i, time), guidance)?;
-            let out = self.predict(&scheduler.scale_input(&x, i)?, time, guidance, &seen)?;
+            let seen = self.look(sources, unit, &*scheduler, (i, time), guidance)?;
+            let shown = sources.shown(scheduler.scale_input(&x, i)?)?;
+            let out = self.predict(&shown, time, guidance, &seen)?;
             x = scheduler.step(&out, i, &x, noise)?;
+            if let (Some(anew), Some(start)) = (&sources.anew, &sources.start) {
+                x = anew.keep(&x, start, unit, &*scheduler, i + 1)?;
+            }
             let step = i + 1 - begin;
             let wanted = job.preview_every != 0 && step.is_multiple_of(job.preview_every) && step < steps;
             // As the next call will see it: x itself may be of any size.
@@ -118,7 +125,7 @@ impl Model {
         Ok(Guidance { prompts, scale })
     }
 
-    fn latent_shape(&self, job: &DrawJob) -> Result<[usize; 4], DrawError> {
+    pub(super) fn latent_shape(&self, job: &DrawJob) -> Result<[usize; 4], DrawError> {
         let (width, height) = (job.params.width as usize, job.params.height as usize);
         for (name, side) in [("width", width), ("height", height)] {
             if side == 0 || !side.is_multiple_of(self.factor) {

@@ -12,15 +12,25 @@ use super::parts::{Family, Parts};
 use super::text::Texts;
 use crate::DrawError;
 use crate::adapters::{Adapted, Part};
+use crate::checkpoint::Checkpoint;
 use crate::models::config::unsupported;
 use crate::models::unet::{Unet, UnetConfig};
 use crate::models::vae::{Vae, VaeConfig};
 use crate::schedulers::Schedule;
 
 impl Model {
-    /// Reads a model onto a device, in single precision.
+    /// Reads a model onto a device, in single precision: a directory in the diffusers layout, or one file.
     pub fn load(path: &Path, device: &Device) -> Result<Self, DrawError> {
-        Self::assemble(&Directory::open(path)?, device)
+        Self::load_with(path, None, device)
+    }
+
+    /// The same with a directory that has the vocabulary for models in one file.
+    pub fn load_with(path: &Path, tokenizer: Option<&Path>, device: &Device) -> Result<Self, DrawError> {
+        if path.is_dir() {
+            return Self::assemble(&Directory::open(path)?, device);
+        }
+        let checkpoint = Checkpoint::open(path, tokenizer).map_err(|e| e.at(path.display()))?;
+        Self::assemble(&checkpoint, device)
     }
 
     fn assemble(parts: &dyn Parts, device: &Device) -> Result<Self, DrawError> {
@@ -30,7 +40,7 @@ impl Model {
         if parts.family() == Family::Sd {
             schedule = schedule.overruled();
         }
-        check_fit(&unet_config, &vae_config)?;
+        let draws_parts = draws_parts(&unet_config, &vae_config)?;
 
         let weights =
             |part: &str| Ok::<_, DrawError>(VarBuilder::from_backend(parts.weights(part)?, DType::F32, device.clone()));
@@ -47,6 +57,7 @@ impl Model {
             channels: vae_config.latent_channels,
             factor: vae_config.factor(),
             device: device.clone(),
+            draws_parts,
             widths,
             opened: Opened::default(),
             colours: None,
@@ -58,12 +69,16 @@ fn in_part(part: &str) -> impl Fn(candle_core::Error) -> DrawError + '_ {
     move |e| DrawError::from(e).at(part)
 }
 
-fn check_fit(unet: &UnetConfig, vae: &VaeConfig) -> Result<(), DrawError> {
-    if unet.in_channels != vae.latent_channels || unet.out_channels != vae.latent_channels {
+/// Checks that the denoiser is for these latents; whether it is shown what is drawn anew beside them.
+fn draws_parts(unet: &UnetConfig, vae: &VaeConfig) -> Result<bool, DrawError> {
+    let latent = vae.latent_channels;
+    // The mask, and the latents of what is kept.
+    let draws_parts = unet.in_channels == 2 * latent + 1;
+    if unet.out_channels != latent || unet.in_channels != latent && !draws_parts {
         return Err(unsupported(format!(
-            "a unet from {} to {} channels over an autoencoder of {}",
-            unet.in_channels, unet.out_channels, vae.latent_channels
+            "a unet from {} to {} channels over an autoencoder of {latent}",
+            unet.in_channels, unet.out_channels
         )));
     }
-    Ok(())
+    Ok(draws_parts)
 }

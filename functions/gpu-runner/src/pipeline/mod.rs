@@ -5,6 +5,7 @@ mod directory;
 mod draw;
 mod encoder;
 mod load;
+mod mask;
 mod parts;
 mod pixels;
 mod preview;
@@ -18,6 +19,7 @@ use crate::models::unet::Unet;
 use crate::models::vae::Vae;
 use crate::schedulers::Schedule;
 use adapt::Opened;
+pub use parts::{Family, Parts};
 use preview::Colours;
 use text::Texts;
 
@@ -31,6 +33,8 @@ pub struct Model {
     /// Pixels per latent, along each side.
     factor: usize,
     device: Device,
+    /// Whether the denoiser is shown what is drawn anew.
+    draws_parts: bool,
     /// Widths of what the denoiser's attentions look at.
     widths: Vec<usize>,
     opened: Opened,

@@ -9,6 +9,7 @@ use candle_core::Tensor;
 
 use super::Model;
 use super::draw::Guidance;
+use super::mask::Anew;
 use super::pixels::from_rgb;
 use crate::backend::DrawJob;
 use crate::models::unet::{Features, Sight};
@@ -22,6 +23,20 @@ pub(super) struct Sources {
     pub start: Option<Tensor>,
     /// What is looked at.
     pub references: Vec<Tensor>,
+    /// Which of it is drawn anew, where not all is and the denoiser does not see to it.
+    pub anew: Option<Anew>,
+    /// What the denoiser is shown beside the latents.
+    pub beside: Option<Tensor>,
+}
+
+impl Sources {
+    /// What goes into the denoiser for these latents.
+    pub fn shown(&self, x: Tensor) -> candle_core::Result<Tensor> {
+        match &self.beside {
+            Some(beside) => Tensor::cat(&[&x, beside], 1),
+            None => Ok(x),
+        }
+    }
 }
 
 impl Model {
@@ -29,7 +44,7 @@ impl Model {
     /// picture has at this call.
     pub(super) fn look(
         &self,
-        references: &[Tensor],
+        sources: &Sources,
         unit: &Tensor,
         scheduler: &dyn Scheduler,
         (i, time): (usize, f64),
@@ -38,15 +53,15 @@ impl Model {
         let mut features = Features::default();
         let prompt = guidance.prompts.narrow(guidance.prompts.text.dim(0)? - 1, 1)?;
         let time = Tensor::new(&[time as f32], &self.device)?;
-        for reference in references {
+        for reference in &sources.references {
             let noised = scheduler.scale_input(&scheduler.add_noise(reference, unit, i)?, i)?;
-            self.unet.forward_with(&noised, &time, &prompt, Sight::noting(&mut features))?;
+            self.unet.forward_with(&sources.shown(noised)?, &time, &prompt, Sight::noting(&mut features))?;
         }
         Ok(features)
     }
 
     pub(super) fn sources(&self, job: &DrawJob) -> Result<Sources, DrawError> {
-        if job.from.is_empty() {
+        if job.from.is_empty() && !self.draws_parts {
             return Ok(Sources::default());
         }
         if !self.vae.encodes() {
@@ -61,6 +76,11 @@ impl Model {
             .map(|rgb| Ok(self.vae.encode(&from_rgb(rgb, &self.device)?)?))
             .collect::<Result<Vec<_>, DrawError>>()?
             .into_iter();
-        Ok(Sources { start: latents.next(), references: latents.collect() })
+        let anew = match &job.mask {
+            Some(mask) if !self.draws_parts => Some(Anew::of(mask, self.factor, &self.device)?),
+            _ => None,
+        };
+        let beside = self.beside(job.from.first().zip(job.mask.as_ref()), self.latent_shape(job)?)?;
+        Ok(Sources { start: latents.next(), references: latents.collect(), anew, beside })
     }
 }

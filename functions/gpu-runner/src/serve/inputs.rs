@@ -8,28 +8,49 @@ use tracing::warn;
 use super::failure::Failure;
 use super::hold::{Hold, Miss};
 use super::task::End;
-use crate::backend::Rgb;
+use crate::backend::{Mask, Rgb};
 use crate::{Code, DrawError, picture};
 
-/// All of them, at the size that is drawn, which the first one may settle. One file at a time is held.
-pub async fn load(hold: &Hold<'_>) -> Result<Vec<Rgb>, End> {
+/// All of them, at the size that is drawn, which the first one may settle; and the mask of the first. One file at a time
+/// is held.
+pub async fn load(hold: &Hold<'_>) -> Result<(Vec<Rgb>, Option<Mask>), End> {
     let params = &hold.claim.params;
     let mut pictures: Vec<Rgb> = Vec::with_capacity(params.from_images.len());
     for index in 0..params.from_images.len() {
-        let file = hold.input(index).await.map_err(|miss| missed(hold, index, miss))?;
         let (width, height) =
             pictures.first().map_or((params.width, params.height), |first| (first.width, first.height));
         let follow = params.auto_aspect && index == 0;
         let shape = move |of| if follow { aspect::size("auto", width.min(height), Some(of)) } else { (width, height) };
-        let read = spawn_blocking(move || picture::read_as(&file, shape)).await;
-        // A panic: the file found a defect of the decoder.
-        let read = read.unwrap_or_else(|e| Err(DrawError::new(Code::InvalidImage, format!("not readable: {e}"))));
-        pictures.push(read.map_err(|error| {
-            warn!(task = hold.claim.task_id, index, %error, "a picture to start from can't be read");
-            End::Failed(Failure::invalid_input(index))
-        })?);
+        pictures.push(read(hold, index, shape).await?);
     }
-    Ok(pictures)
+    let mask = match pictures.first() {
+        Some(first) if params.mask.is_some() => {
+            let size = (first.width, first.height);
+            Some(Mask::of(&read(hold, pictures.len(), move |_| size).await?))
+        }
+        _ => None,
+    };
+    Ok((pictures, mask))
+}
+
+async fn read(
+    hold: &Hold<'_>,
+    index: usize,
+    shape: impl FnOnce((u32, u32)) -> (u32, u32) + Send + 'static,
+) -> Result<Rgb, End> {
+    let file = hold.input(index).await.map_err(|miss| missed(hold, index, miss))?;
+    let read = spawn_blocking(move || picture::read_as(&file, shape)).await;
+    // A panic: the file found a defect of the decoder.
+    let read = read.unwrap_or_else(|e| Err(DrawError::new(Code::InvalidImage, format!("not readable: {e}"))));
+    read.map_err(|error| {
+        warn!(task = hold.claim.task_id, index, %error, "a picture to start from can't be read");
+        End::Failed(Failure::invalid_input(&name(hold, index)))
+    })
+}
+
+/// What the user calls it.
+fn name(hold: &Hold<'_>, index: usize) -> String {
+    if index < hold.claim.params.from_images.len() { format!("from_images[{index}]") } else { "mask".into() }
 }
 
 fn missed(hold: &Hold<'_>, index: usize, miss: Miss) -> End {
@@ -38,8 +59,8 @@ fn missed(hold: &Hold<'_>, index: usize, miss: Miss) -> End {
     }
     warn!(task = hold.claim.task_id, index, %miss, "no picture to start from");
     End::Failed(match &miss {
-        Miss::Refused(refusal) if refusal.code == "image_unreachable" => Failure::unreachable_input(index),
-        Miss::Refused(refusal) if refusal.code == "invalid_image" => Failure::invalid_input(index),
+        Miss::Refused(refusal) if refusal.code == "image_unreachable" => Failure::unreachable_input(&name(hold, index)),
+        Miss::Refused(refusal) if refusal.code == "invalid_image" => Failure::invalid_input(&name(hold, index)),
         _ => Failure::inputs_missing(),
     })
 }

@@ -103,8 +103,8 @@ async fn work(hold: &Hold<'_>, drawer: &mut Drawer, mut job: DrawJob, tracker: &
     if let Err(error) = backend::check(&job.params) {
         return not_drawn(error);
     }
-    job.from = match inputs::load(hold).await {
-        Ok(pictures) => pictures,
+    (job.from, job.mask) = match inputs::load(hold).await {
+        Ok(inputs) => inputs,
         Err(end) => return end,
     };
     if let Some(first) = job.from.first() {

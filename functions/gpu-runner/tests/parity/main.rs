@@ -4,6 +4,7 @@
 //! tokenizer.json, v-prediction). sdxl, which is put together in another way, has its own. Differences are relative to the largest value of the reference.
 
 mod gradients;
+mod inpaint;
 mod modules;
 mod reference;
 mod run;

@@ -66,6 +66,7 @@ pub fn draw_changed(reference: &Reference, change: impl Fn(&mut DrawJob)) -> Vec
             n: 1,
             from_images: Vec::new(),
             strength: None,
+            mask: None,
             auto_aspect: false,
         };
         let noise = reference.tensor("run/noise").narrow(0, i, 1).unwrap();

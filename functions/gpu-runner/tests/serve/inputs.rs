@@ -47,6 +47,27 @@ async fn each_picture_is_asked_for_under_the_lease_and_reaches_the_backend() {
 }
 
 #[tokio::test]
+async fn the_mask_is_asked_for_behind_the_pictures() {
+    let mut edge = Edge::start().await;
+    let mut params = from(2);
+    params.mask = Some("https://example.com/mask?secret".into());
+    edge.submit(3, params.clone());
+    edge.inputs(3, &[&png(10), &png(20), &png(255)]);
+    let runner = Runner::free(&edge.url);
+    assert!(end(&mut edge).await["outputs"].is_array());
+    let job = runner.gate.jobs.lock().unwrap().pop().unwrap();
+    let mask = job.mask.unwrap();
+    assert!(mask.is(64, 72) && mask.drawn().all(|drawn| drawn));
+
+    edge.submit(4, params);
+    edge.inputs(4, &[&png(10), &png(20), b"<html>"]);
+    let failed = end(&mut edge).await;
+    let message = failed["message"].as_str().unwrap();
+    assert!(failed["code"] == "invalid_image" && message.starts_with("mask is not a picture"), "{failed}");
+    runner.stop().await;
+}
+
+#[tokio::test]
 async fn the_first_picture_settles_the_shape_where_it_may() {
     let mut edge = Edge::start().await;
     let mut params = from(2);

@@ -151,6 +151,7 @@ pub fn params(prompt: &str, steps: u32, n: u32) -> DrawParams {
         n,
         from_images: Vec::new(),
         strength: None,
+        mask: None,
         auto_aspect: false,
     }
 }
