@@ -66,6 +66,13 @@ pub fn ended(scope: Scope, tasks: &str, args: impl IntoIterator<Item = Value>) -
     watch::change_where(&ENDED, scope, &condition, args)
 }
 
+/// What ended for a user in the last ten minutes, the newest few, for a room that looks whether it missed something.
+pub fn ended_lately(scope: Scope, user: i64) -> Stmt {
+    let newest =
+        "SELECT id FROM events WHERE user_id = ?3 AND ended = 1 AND created_at > ?2 - 600000 ORDER BY id DESC LIMIT 50";
+    watch::change_where(&ENDED, scope, &format!("t.id IN ({newest}) ORDER BY t.id"), [user.into()])
+}
+
 /// What to publish, in this order, of the rows of `ended`.
 pub fn told(rows: &Rows) -> Vec<(String, Event)> {
     watch::events(&ENDED, rows)

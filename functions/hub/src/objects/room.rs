@@ -8,7 +8,7 @@ use domain::Error as Refusal;
 use domain::messages::INTERNAL;
 use domain::room::{Audience, Event, Join, Room, close};
 use edge::worker::{JOIN_HEADER, context_of};
-use store::{Batch, Scope, Spec, watch};
+use store::{Batch, Scope};
 use worker::{
     Date, DurableObject, Env, Method, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
     durable_object,
@@ -19,7 +19,7 @@ use super::history::History;
 use super::sockets;
 use super::streams::Streams;
 use crate::delivery::{Delivery, welcome};
-use crate::duty::{Duty, LINGER_MS, QUIET_MS, duty, row};
+use crate::duty::{Duty, LINGER_MS, Source, duty};
 
 /// Nothing a client says is listened to; more than this many bytes of it end its socket.
 const MESSAGE_BYTES: usize = 4096;
@@ -69,7 +69,7 @@ impl DurableObject for HubRoom {
             }
             Some(Join { admit: Ok((audience, snapshot)), profile, since, event_stream }) => {
                 let response = self.admit(audience, &snapshot, profile, since, event_stream)?;
-                self.arm(if self.row().is_some() { QUIET_MS } else { LINGER_MS }).await?;
+                self.arm(self.source().map_or(LINGER_MS, Source::patience_ms)).await?;
                 Ok(response)
             }
             None => Response::error("not a join", 400),
@@ -81,8 +81,8 @@ impl DurableObject for HubRoom {
         self.load()?;
         let watched = sockets::any(&self.state) || self.streams.borrow_mut().any();
         let ended = self.room.borrow().as_ref().is_some_and(Room::ended);
-        let row = self.row();
-        match duty(watched, ended, row.is_some(), now() - self.stirred.get()) {
+        let source = self.source();
+        match duty(watched, ended, source, now() - self.stirred.get()) {
             Duty::Wait(milliseconds) => self.arm(milliseconds).await?,
             Duty::Rest => {}
             Duty::Forget => {
@@ -91,11 +91,11 @@ impl DurableObject for HubRoom {
             }
             Duty::Reread => {
                 self.stirred.set(now());
-                self.arm(QUIET_MS).await?;
-                if let Some((spec, id)) = row {
-                    match self.read(spec, id).await {
-                        Ok(event) => self.publish(event)?,
-                        Err(error) => log::warn!("{}/{id} cannot be read again: {error}", spec.name),
+                if let Some(source) = source {
+                    self.arm(source.patience_ms()).await?;
+                    match self.read(source).await {
+                        Ok(events) => events.into_iter().try_for_each(|event| self.publish(event))?,
+                        Err(error) => log::warn!("{source:?} cannot be read again: {error}"),
                     }
                 }
             }
@@ -176,17 +176,17 @@ impl HubRoom {
         Ok(())
     }
 
-    fn row(&self) -> Option<(&'static Spec, i64)> {
-        self.state.id().name().as_deref().and_then(row)
+    fn source(&self) -> Option<Source> {
+        self.state.id().name().as_deref().and_then(Source::of)
     }
 
-    async fn read(&self, spec: &'static Spec, id: i64) -> std::result::Result<Event, Refusal> {
+    async fn read(&self, source: Source) -> std::result::Result<Vec<Event>, Refusal> {
         let cx = context_of(&self.env, Arc::new(Detached));
         let scope = Scope { me: 0, now: cx.now, profile: cx.config.profile };
         let mut batch = Batch::new();
-        let change = batch.push(watch::change(spec, scope, id));
+        let rows = batch.push(source.query(scope));
         let outcome = batch.run(&*cx.ports.sql).await.map_err(|error| INTERNAL.error().cause(error))?;
-        Ok(watch::event(outcome.rows(change), cx.now.0))
+        Ok(source.events(outcome.rows(rows), scope))
     }
 
     /// A watcher has gone: when it was the last, the room is forgotten after a while.

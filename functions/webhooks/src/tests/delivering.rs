@@ -400,6 +400,26 @@ async fn one_users_many_and_failing_endpoints_hold_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_room_that_missed_something_finds_it_again() {
+    let (kit, ann, _) = told(json!([])).await;
+    let ends = async |count: usize| {
+        for _ in 0..count {
+            let task = submit(&kit).await;
+            fail(&kit, task, "x").await;
+        }
+        let scope = store::Scope { me: 0, now: kit.now(), profile: kit.config.profile };
+        let rows = kit.cx().ports.sql.run(vec![webhooks::ended_lately(scope, ann.id)]).await.unwrap();
+        webhooks::told(&rows[0]).into_iter().map(|(room, event)| (room, event.seq)).collect::<Vec<_>>()
+    };
+    let room = || format!("notifications/{}", ann.id);
+    assert_eq!(ends(2).await, [(room(), 1), (room(), 2)]);
+    kit.wait(601_000);
+    assert_eq!(ends(1).await, [(room(), 3)], "what is older was seen, or is not news any more");
+    let seqs: Vec<i64> = ends(60).await.into_iter().map(|(_, seq)| seq).collect();
+    assert_eq!((seqs.len(), seqs.first(), seqs.last()), (50, Some(&14), Some(&63)));
+}
+
+#[tokio::test]
 async fn events_never_change() {
     let (kit, _, _) = told(json!(["task.failed"])).await;
     let task = submit(&kit).await;
