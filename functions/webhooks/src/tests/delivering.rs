@@ -401,7 +401,7 @@ async fn one_users_many_and_failing_endpoints_hold_up_nobody() {
 
 #[tokio::test]
 async fn a_room_that_missed_something_finds_it_again() {
-    let (kit, ann, _) = told(json!([])).await;
+    let (kit, ann, _) = told(json!(["task.failed"])).await;
     let ends = async |count: usize| {
         for _ in 0..count {
             let task = submit(&kit).await;
