@@ -1,5 +1,5 @@
-//! `GET /callbacks/in/{task}/{attempt}/{index}`: a picture to start from, as the runner that holds the task gets it. The
-//! runner never calls an address of a user's choosing; the edge does, under the rules of `domain::outbound`.
+//! `GET /callbacks/in/{task}/{attempt}/{index}`: a picture to start from, or the mask behind the last of them, as the
+//! runner that holds the task gets it. The runner never calls an address of a user's choosing; the edge does, under the rules of `domain::outbound`.
 
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -35,7 +35,8 @@ pub async fn get(ctx: Ctx, path: Path) -> Result {
     batch.meaning("stale", &STALE_LEASE);
     batch.push(tasks::lease_guard(scope, runner.server_id, task, attempt, ctx.header(LEASE_HEADER)));
     let found = batch.push(scope.stmt(
-        "SELECT origin, json_extract(params, '$.from_images[' || CAST(?4 AS INTEGER) || ']') AS url FROM tasks WHERE id = ?3",
+        "SELECT origin, iif(?4 = json_array_length(params, '$.from_images'), json_extract(params, '$.mask'), \
+         json_extract(params, '$.from_images[' || CAST(?4 AS INTEGER) || ']')) AS url FROM tasks WHERE id = ?3",
         [task.into(), i64::from(index).into()],
     ));
     let outcome = batch.run(&*ctx.cx.ports.sql).await?;

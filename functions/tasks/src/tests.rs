@@ -118,7 +118,6 @@ async fn what_is_not_served_yet_is_said() {
     let ann = kit.user("ann").await;
     for (field, value) in [
         ("type", json!("訓練")),
-        ("mask", json!("https://example.com/a.png")),
         ("model_id", json!(1)),
         ("loras", json!([{"model_id": 1}])),
     ] {

@@ -44,6 +44,20 @@ async fn pictures_come_from_outside_and_from_our_own_files() {
 }
 
 #[tokio::test]
+async fn the_mask_comes_behind_the_pictures() {
+    let (kit, lease) = held(&["https://a.example.com/0.png", "https://a.example.com/1.png"]).await;
+    assert_eq!(get(&kit, &lease, "in/1/1/2").await.status, 404, "there is none");
+    kit.sql("UPDATE tasks SET params = json_set(params, '$.mask', 'https://a.example.com/m.png')", []).await;
+    kit.outside.answers("https://a.example.com/m.png", 200, &[], JPEG);
+    assert_eq!(&get(&kit, &lease, "in/1/1/2").await.bytes[..], JPEG);
+    assert_eq!(get(&kit, &lease, "in/1/1/3").await.status, 404);
+    // It is fetched under the same rules.
+    kit.sql("UPDATE tasks SET params = json_set(params, '$.mask', 'http://127.0.0.1/m.png')", []).await;
+    assert_eq!(get(&kit, &lease, "in/1/1/2").await.error(), "image_unreachable");
+    assert!(kit.outside.sent().iter().all(|request| request.url == "https://a.example.com/m.png"));
+}
+
+#[tokio::test]
 async fn every_hop_of_a_redirect_is_judged() {
     let start = "https://a.example.com/0";
     let (kit, lease) = held(&[start]).await;
