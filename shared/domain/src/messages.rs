@@ -62,6 +62,9 @@ catalogue! {
     IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";
     UPLOAD_INCOMPLETE "upload_incomplete" Conflict "Parts of this upload are missing or differ." "上傳的分段不完整或不符。" "上传的分段不完整或不符。";
     UPLOAD_COMPLETE "upload_complete" Conflict "This upload is already complete." "此上傳已完成。" "该上传已完成。";
+    INVALID_MODEL "invalid_model" Malformed "The file is not a model we can read (safetensors)." "檔案不是可讀取的模型（safetensors）。" "文件不是可读取的模型（safetensors）。";
+    MODEL_TOO_LARGE "model_too_large" TooLarge "A model of this type has at most {0}." "此類型的模型最大為 {0}。" "该类型的模型最大为 {0}。";
+    MODEL_NOT_READY "model_not_ready" Conflict "The model is not trained, or of another type." "模型尚未訓練完成，或類型不符。" "模型尚未训练完成，或类型不符。";
     WEBHOOK_LIMIT "webhook_limit" Conflict "There are at most 50 webhooks a user." "每位使用者最多 50 個 webhook。" "每位用户最多 50 个 webhook。";
     WEBHOOK_INACTIVE "webhook_inactive" Conflict "The webhook is not active." "此 webhook 未啟用。" "该 webhook 未启用。";
     RANGE_NOT_SATISFIABLE "range_not_satisfiable" OutOfRange "The range lies outside the object." "要求的範圍超出物件。" "请求的范围超出对象。";

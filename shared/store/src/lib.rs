@@ -9,6 +9,7 @@ pub mod keys;
 pub mod ledger;
 pub mod limits;
 pub mod list;
+pub mod models;
 pub mod outbox;
 pub mod pending;
 pub mod points;

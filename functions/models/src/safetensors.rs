@@ -1,0 +1,126 @@
+//! What a safetensors file says about itself: eight bytes of length, then so many bytes of JSON that name each tensor, its
+//! type, shape and place; then the tensors, one after the other without gaps. Nothing in it can run.
+
+use serde_json::{Map, Value};
+
+/// Bytes of the header's length, which comes first.
+pub const LENGTH: u64 = 8;
+
+/// The longest header that is read, in bytes. Models of thousands of tensors have half a mebibyte; what tools note about
+/// a training may be longer than that.
+pub const MAX_HEADER: u64 = 4 << 20;
+
+/// Notes of whoever made the file: texts by name.
+const NOTES: &str = "__metadata__";
+
+/// What there is in a file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tensors {
+    /// Some are named as those of a LoRA.
+    pub lora: bool,
+}
+
+/// Bytes of the header of a file that begins with `start`, and has so many bytes after it.
+pub fn header_length(start: &[u8], rest: u64) -> Result<u64, &'static str> {
+    let start: [u8; 8] = start.try_into().map_err(|_| "it is shorter than a header's length")?;
+    let length = u64::from_le_bytes(start);
+    if !(2..=MAX_HEADER).contains(&length) {
+        return Err("the header's length is not plausible");
+    }
+    if length <= rest { Ok(length) } else { Err("the header is longer than the file") }
+}
+
+/// Reads a header that `data` bytes of tensors follow.
+pub fn check(header: &[u8], data: u64) -> Result<Tensors, &'static str> {
+    let header: Map<String, Value> = serde_json::from_slice(header).map_err(|_| "the header is not a JSON object")?;
+    let mut places = Vec::with_capacity(header.len());
+    let mut lora = false;
+    for (name, entry) in &header {
+        if name == NOTES {
+            let texts = entry.as_object().is_some_and(|notes| notes.values().all(Value::is_string));
+            texts.then_some(()).ok_or("the notes are not texts")?;
+            continue;
+        }
+        places.push(place(entry).ok_or("a tensor's size is not that of its type and shape")?);
+        lora |= name.contains("lora");
+    }
+    if places.is_empty() {
+        return Err("there are no tensors");
+    }
+    places.sort_unstable();
+    let mut end = 0;
+    for (first, last) in places {
+        if first != end {
+            return Err("the tensors overlap or have gaps between them");
+        }
+        end = last;
+    }
+    if end == data { Ok(Tensors { lora }) } else { Err("the file ends elsewhere than its tensors") }
+}
+
+/// Where a tensor begins and ends.
+fn place(entry: &Value) -> Option<(u64, u64)> {
+    let [first, last] = entry.get("data_offsets")?.as_array()?.as_slice() else { return None };
+    let (first, last) = (first.as_u64()?, last.as_u64()?);
+    let shape = entry.get("shape")?.as_array()?;
+    let elements = shape.iter().try_fold(1u64, |all, side| all.checked_mul(side.as_u64()?))?;
+    let bytes = elements.checked_mul(width(entry.get("dtype")?.as_str()?)?)?;
+    (last.checked_sub(first)? == bytes).then_some((first, last))
+}
+
+/// Bytes of a number of this type.
+fn width(dtype: &str) -> Option<u64> {
+    Some(match dtype {
+        "BOOL" | "U8" | "I8" | "F8_E4M3" | "F8_E5M2" => 1,
+        "F16" | "BF16" | "I16" | "U16" => 2,
+        "F32" | "I32" | "U32" => 4,
+        "F64" | "I64" | "U64" => 8,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths() {
+        assert_eq!(header_length(&2u64.to_le_bytes(), 2), Ok(2));
+        for (start, rest) in [(3u64, 2), (0, 10), (1, 10), (MAX_HEADER + 1, 1 << 40), (u64::MAX, 1 << 40), (2, 0)] {
+            assert!(header_length(&start.to_le_bytes(), rest).is_err(), "{start} of {rest}");
+        }
+        assert!(header_length(b"PK\x03\x04\0\0\0\0", 1 << 30).is_err(), "a zip archive");
+        assert!(header_length(b"\x80\x02}q\0X\0\0", 1 << 40).is_err(), "a pickle");
+        assert!(header_length(b"", 0).is_err());
+    }
+
+    #[test]
+    fn headers() {
+        let up = r#""lora_unet_x.lora_up.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}"#;
+        let good = |text: &str, data| check(text.as_bytes(), data);
+        assert_eq!(good(&format!("{{{up}}}"), 24), Ok(Tensors { lora: true }));
+        assert_eq!(good(&format!("{{\"__metadata__\":{{\"a\":\"b\"}},{up}}}   "), 24), Ok(Tensors { lora: true }));
+        let scalar = r#"{"emb":{"dtype":"F16","shape":[],"data_offsets":[4,6]},"b":{"dtype":"I8","shape":[4,1],"data_offsets":[0,4]}}"#;
+        assert_eq!(good(scalar, 6), Ok(Tensors { lora: false }));
+        for (bad, data) in [
+            ("".to_string(), 0),
+            ("{}".into(), 0),
+            ("[]".into(), 0),
+            ("{\"__metadata__\":{}}".into(), 0),
+            (format!("{{{up}}}"), 25),
+            (format!("{{{up}}}"), 23),
+            (format!("{{\"__metadata__\":{{\"a\":1}},{up}}}"), 24),
+            (format!("{{{}}}", up.replace("[0,24]", "[1,25]")), 25),
+            (format!("{{{}}}", up.replace("[0,24]", "[24,0]")), 24),
+            (format!("{{{}}}", up.replace("[0,24]", "[0,24,48]")), 24),
+            (format!("{{{}}}", up.replace("[2,3]", "[2,-3]")), 24),
+            (format!("{{{}}}", up.replace("[2,3]", "[9007199254740992,9007199254740992]")), 24),
+            (format!("{{{}}}", up.replace("F32", "Q4")), 24),
+            (format!("{{{up},{}}}", up.replace("lora_up", "lora_down")), 24),
+            (format!("{{{up},\"x\":7}}"), 24),
+            ("[".repeat(10_000), 0),
+        ] {
+            assert!(good(&bad, data).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Which uploads become models.
+
+use super::*;
+
+#[tokio::test]
+async fn an_upload_is_named_by_id_or_address() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    for name in ["id", "digits", "path", "url"] {
+        let (id, key) = upload(&kit, &ann, lora()).await;
+        let upload = match name {
+            "id" => json!(id),
+            "digits" => json!(id.to_string()),
+            "path" => json!(format!("/files/{key}")),
+            _ => json!(format!("https://easel.example/files/{key}")),
+        };
+        let call = kit.call("POST", "https://easel.example/api/models/import").json(form(upload));
+        let made = call.by(&ann).send().await;
+        assert_eq!((made.status, made.json()["model_path"].clone()), (201, json!(format!("/files/{key}"))), "{name}");
+    }
+    assert_eq!(kit.number("SELECT count(*) FROM uploads").await, 0);
+}
+
+#[tokio::test]
+async fn only_ones_own_finished_uploads() {
+    let kit = kit();
+    let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
+    let (id, key) = upload(&kit, &ann, lora()).await;
+    assert_eq!(kit.post("/api/models/import", form(id)).send().await.error(), "unauthenticated");
+    for by in [&bob, &root] {
+        for named in [json!(id), json!(format!("/files/{key}"))] {
+            let reply = import(&kit, by, form(named)).await;
+            assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_parameter:upload"));
+        }
+    }
+    kit.sql("UPDATE uploads SET content_type = 'image/png'", []).await;
+    assert_eq!(import(&kit, &ann, form(id)).await.error(), "invalid_parameter:upload");
+    kit.sql("UPDATE uploads SET content_type = 'application/octet-stream', multipart = 'x'", []).await;
+    let reply = import(&kit, &ann, form(id)).await;
+    assert_eq!((reply.status, reply.error().as_str()), (409, "upload_incomplete:upload"));
+    assert_eq!(kit.number("SELECT count(*) FROM models").await, 0);
+}
+
+#[tokio::test]
+async fn files_that_are_no_models_are_refused_and_stay_uploads() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let tensor = r#"{"x":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"#;
+    for (name, bytes) in [
+        ("empty", vec![]),
+        ("short", vec![1, 2, 3]),
+        ("a zip archive", b"PK\x03\x04archive/data.pkl".to_vec()),
+        ("a pickle", b"\x80\x02}q\0X\x01\0\0\0aq\x01K\x01s.".to_vec()),
+        ("a header that is too long", file(tensor, 8)[..20].to_vec()),
+        ("a header without tensors", file("{}", 0)),
+        ("too little behind the header", file(tensor, 7)),
+        ("too much behind the header", file(tensor, 9)),
+        ("not a LoRA", file(tensor, 8)),
+    ] {
+        let (id, _) = upload(&kit, &ann, bytes).await;
+        let reply = import(&kit, &ann, form(id)).await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_model:upload"), "{name}");
+    }
+    let (id, key) = upload(&kit, &ann, lora()).await;
+    kit.blobs.delete(&key).await.unwrap();
+    assert_eq!(import(&kit, &ann, form(id)).await.error(), "invalid_model:upload", "the file is gone");
+    assert_eq!(kit.number("SELECT count(*) FROM models").await, 0);
+    assert_eq!(kit.number("SELECT count(*) FROM uploads").await, 10);
+    let (id, _) = upload(&kit, &ann, file(tensor, 8)).await;
+    let mut body = form(id);
+    body["type"] = json!("hyper");
+    assert_eq!(import(&kit, &ann, body).await.status, 201, "other types have other names in them");
+}
+
+#[tokio::test]
+async fn bad_requests_are_named_and_change_nothing() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let (id, key) = upload(&kit, &ann, lora()).await;
+    for (field, value, error) in [
+        ("name", json!(null), "missing_parameter:name"),
+        ("name", json!("x".repeat(201)), "invalid_parameter:name"),
+        ("type", json!(null), "missing_parameter:type"),
+        ("type", json!("pickle"), "invalid_parameter:type"),
+        ("base_model", json!(null), "missing_parameter:base_model"),
+        ("base_model", json!("SD9"), "invalid_parameter:base_model"),
+        ("public", json!("yes"), "invalid_parameter:public"),
+        ("upload", json!(null), "missing_parameter:upload"),
+        ("upload", json!(0), "invalid_parameter:upload"),
+        ("upload", json!(-1), "invalid_parameter:upload"),
+        ("upload", json!(1e300), "invalid_parameter:upload"),
+        ("upload", json!(id + 1), "invalid_parameter:upload"),
+        ("upload", json!([id]), "invalid_parameter:upload"),
+        ("upload", json!({"id": id}), "invalid_parameter:upload"),
+        ("upload", json!(key), "invalid_parameter:upload"),
+        ("upload", json!(format!("https://evil.example/files/{key}")), "invalid_parameter:upload"),
+        ("upload", json!("/files/../secret"), "invalid_parameter:upload"),
+        ("upload", json!("x".repeat(5000)), "invalid_parameter:upload"),
+    ] {
+        let mut body = form(id);
+        body[field] = value;
+        let reply = import(&kit, &ann, body.clone()).await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");
+    }
+    let huge = kit.call("POST", "/api/models/import").body("application/json", vec![b' '; 10 << 20]).by(&ann);
+    assert_eq!(huge.send().await.status, 413);
+    assert_eq!(kit.number("SELECT count(*) FROM models").await, 0);
+    assert_eq!(kit.number("SELECT count(*) FROM uploads").await, 1);
+}
+
+#[tokio::test]
+async fn importing_again_with_the_same_key_replays() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let (id, _) = upload(&kit, &ann, lora()).await;
+    let send = |body: Value| kit.post("/api/models/import", body).header("idempotency-key", "k").by(&ann);
+    kit.batches();
+    let first = send(form(id)).send().await;
+    assert_eq!((first.status, kit.batches()), (201, 2));
+    let again = send(form(id)).send().await;
+    assert_eq!((again.status, &again.bytes, again.header("location")), (201, &first.bytes, "/api/models/1"));
+    assert_eq!(send(form(7)).send().await.error(), "idempotency_key_reused:Idempotency-Key");
+    assert_eq!(import(&kit, &ann, form(id)).await.error(), "invalid_parameter:upload", "it is a model now");
+    assert_eq!(kit.number("SELECT count(*) FROM models").await, 1);
+    let told = kit.told().await;
+    assert!(told.iter().any(|(room, event)| *room == format!("uploads/{id}") && event.end));
+}

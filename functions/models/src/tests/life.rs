@@ -1,0 +1,191 @@
+//! A model from beginning to end: who sees it, who changes it, how lists find it.
+
+use super::*;
+
+#[tokio::test]
+async fn a_model_from_beginning_to_end() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let bytes = lora();
+    let (id, key) = upload(&kit, &ann, bytes.clone()).await;
+    let made = import(&kit, &ann, form(id)).await;
+    assert_eq!((made.status, made.header("location")), (201, "/api/models/1"), "{}", made.text());
+    let expected = json!({"id": 1, "name": "Ink", "type": "lora", "trigger_words": "ink", "base_model": "SD1.5",
+        "model_path": format!("/files/{key}"), "size": bytes.len(), "hash": made.json()["hash"], "status": "success",
+        "progress": 100, "image": null, "epochs": null, "steps": null, "public": false, "downloads": 0,
+        "user_id": ann.id, "dataset_id": null, "server_id": null, "task_id": null,
+        "created_at": "2026-11-20T00:00:00.000Z", "updated_at": "2026-11-20T00:00:00.000Z"});
+    assert_eq!(made.json(), expected);
+    assert_eq!(made.json()["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(kit.get("/api/models/1").by(&ann).send().await.json(), expected);
+    assert_eq!(kit.number("SELECT count(*) FROM uploads").await, 0, "the model has taken it over");
+
+    kit.wait(5000);
+    let change = json!({"name": "Tusche", "trigger_words": "", "public": true});
+    let changed = kit.patch("/api/models/1", change).by(&ann).send().await;
+    assert_eq!(changed.status, 200);
+    let changed = changed.json();
+    assert_eq!(
+        (&changed["name"], &changed["trigger_words"], &changed["public"]),
+        (&json!("Tusche"), &json!(""), &json!(true))
+    );
+    assert_eq!(changed["updated_at"], "2026-11-20T00:00:05.000Z");
+
+    assert_eq!(kit.delete("/api/models/1").by(&ann).send().await.status, 204);
+    let never = kit.get("/api/models/999").by(&ann).send().await;
+    assert_eq!((never.status, &kit.get("/api/models/1").by(&ann).send().await.bytes), (404, &never.bytes));
+    kit.settle().await;
+    assert!(kit.blobs.keys().is_empty(), "its file went with it");
+}
+
+#[tokio::test]
+async fn the_file_of_a_user_who_is_gone_goes_too() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    model(&kit, &ann, json!({})).await;
+    kit.sql("DELETE FROM users WHERE id = ?1", [ann.id.into()]).await;
+    assert_eq!(kit.number("SELECT count(*) FROM models").await, 0);
+    assert_eq!(
+        kit.number("SELECT count(*) FROM outbox WHERE kind = 'delete_blob' AND not_before <= created_at").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn the_earlier_profile() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    model(&kit, &ann, json!({})).await;
+    let one = kit.get("/api/models/1?profile=v0").by(&ann).send().await.json();
+    assert_eq!(
+        (&one["id"], &one["baseModel"], &one["user"]["user_name"]),
+        (&json!("1"), &json!("SD1.5"), &json!("ann"))
+    );
+    assert!(one.get("user_id").is_none() && one["modelPath"].is_string());
+    let list = kit.get("/api/models?profile=v0").by(&ann).send().await.json();
+    assert_eq!(list["list"], json!([one]));
+}
+
+#[tokio::test]
+async fn a_model_is_private_until_its_owner_says_otherwise() {
+    let kit = kit();
+    let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
+    model(&kit, &ann, json!({})).await;
+    for path in ["/api/models/", "/api/models/{}/download"] {
+        let at = |id: &str| if path.contains("{}") { path.replace("{}", id) } else { format!("{path}{id}") };
+        let never = kit.get(&at("999")).by(&bob).send().await;
+        assert_eq!(never.status, 404);
+        assert_eq!(kit.get(&at("1")).by(&bob).send().await.bytes, never.bytes);
+        assert_eq!(kit.get(&at("1")).send().await.bytes, never.bytes);
+        assert!(kit.get(&at("1")).by(&root).send().await.status < 400);
+    }
+    let patch = || kit.patch("/api/models/1", json!({"name": "b"}));
+    assert_eq!(patch().send().await.status, 401);
+    assert_eq!(patch().by(&bob).send().await.status, 404);
+    assert_eq!(kit.get("/api/models").by(&bob).send().await.json()["total"], 0);
+    kit.patch("/api/models/1", json!({"public": true})).by(&ann).send().await;
+    assert_eq!(kit.get("/api/models").send().await.json()["total"], 1);
+    assert_eq!(kit.get("/api/models/1").send().await.status, 200);
+    assert_eq!(patch().by(&bob).send().await.error(), "forbidden");
+    assert_eq!(kit.delete("/api/models/1").by(&bob).send().await.status, 403);
+    assert_eq!(patch().by(&root).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn downloads_are_counted_and_led_to_the_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    model(&kit, &ann, json!({})).await;
+    let key = kit.blobs.keys().remove(0);
+    kit.batches();
+    let reply = kit.get("/api/models/1/download").by(&ann).send().await;
+    assert_eq!((reply.status, reply.header("location"), kit.batches()), (302, format!("/files/{key}").as_str(), 1));
+    kit.call("HEAD", "/api/models/1/download").by(&ann).send().await;
+    assert_eq!(kit.get("/api/models/1").by(&ann).send().await.json()["downloads"], 1);
+    kit.sql("UPDATE models SET status = 'running', key = NULL", []).await;
+    assert_eq!(kit.get("/api/models/1/download").by(&ann).send().await.error(), "not_found");
+    assert_eq!(kit.get("/api/models/1").by(&ann).send().await.json()["model_path"], json!(null));
+}
+
+#[tokio::test]
+async fn filters_search_and_sorts() {
+    let kit = kit();
+    let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
+    model(&kit, &ann, json!({"name": "水墨", "public": true})).await;
+    model(&kit, &ann, json!({"name": "Oil", "type": "ti", "base_model": "sdxl", "trigger_words": "thick OIL"})).await;
+    model(&kit, &bob, json!({"name": "Chalk", "type": "ckp", "base_model": "SD2", "public": true})).await;
+    kit.get("/api/models/1/download").by(&ann).send().await;
+    for (query, names) in [
+        ("", "Oil 水墨"),
+        ("user=me", "Oil 水墨"),
+        ("type=LoRA", "水墨"),
+        ("type=ti,ckp", "Oil"),
+        ("base_model=SDXL", "Oil"),
+        ("baseModel=SD1.5", "水墨"),
+        ("status=success", "Oil 水墨"),
+        ("status=running", ""),
+        ("public=true", "水墨"),
+        ("date=2025", ""),
+        ("search=%E6%B0%B4", "水墨"),
+        ("search=thick", "Oil"),
+    ] {
+        kit.sql("UPDATE models SET public = 0 WHERE user_id = ?1", [bob.id.into()]).await;
+        let json = kit.get(&format!("/api/models?{query}")).by(&ann).send().await.json();
+        let mut found: Vec<&str> = json["list"].as_array().unwrap().iter().filter_map(|m| m["name"].as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found.join(" "), names, "{query}");
+    }
+    for (sort, first) in [("createdAt", 2), ("date%2B", 1), ("hot", 1), ("name", 2)] {
+        let json = kit.get(&format!("/api/models?sort={sort}")).by(&ann).send().await.json();
+        assert_eq!(json["list"][0]["id"], first, "{sort}");
+    }
+    assert_eq!(kit.get("/api/models?type=x").send().await.error(), "invalid_parameter:type");
+}
+
+#[tokio::test]
+async fn bad_changes_are_named_and_change_nothing() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let before = kit.get(&format!("/api/models/{}", model(&kit, &ann, json!({})).await)).by(&ann).send().await.json();
+    for (body, error) in [
+        ("", "malformed_json"),
+        ("{\"name\":\"\\ud800\"}", "malformed_json"),
+        ("{}", "nothing_to_change"),
+        ("{\"status\":\"error\"}", "nothing_to_change"),
+        ("{\"name\":\"\"}", "invalid_parameter:name"),
+        ("{\"public\":1}", "invalid_parameter:public"),
+        ("{\"trigger_words\":7}", "invalid_parameter:trigger_words"),
+    ] {
+        let reply = kit.call("PATCH", "/api/models/1").body("application/json", body).by(&ann).send().await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");
+    }
+    assert_eq!(kit.get("/api/models/1").by(&ann).send().await.json(), before);
+    for path in ["/api/models/0", "/api/models/x", "/api/models/9007199254740992", "/api/models/1/2"] {
+        assert_eq!(kit.get(path).by(&ann).send().await.status, 404, "{path}");
+    }
+    let train = json!({"name": "a", "type": "lora", "dataset_id": 1});
+    assert_eq!(kit.post("/api/models", train.clone()).send().await.status, 401);
+    assert_eq!(kit.post("/api/models", train).by(&ann).send().await.error(), "unsupported_parameter:type");
+}
+
+#[tokio::test]
+async fn one_round_trip_each_and_watchers_are_told() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    model(&kit, &ann, json!({})).await;
+    kit.told().await;
+    kit.batches();
+    kit.get("/api/models").by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "list");
+    kit.get("/api/models/1").by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "read");
+    kit.patch("/api/models/1", json!({"name": "b"})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "update");
+    kit.delete("/api/models/1").by(&ann).send().await;
+    assert_eq!(kit.batches(), 1, "delete");
+    let told = kit.told().await;
+    let models: Vec<_> = told.iter().filter(|(room, _)| room == "models/1").map(|(_, event)| event).collect();
+    let [changed, gone] = models.as_slice() else { panic!("{told:?}") };
+    assert!(changed.owner.as_ref().unwrap().v1.contains("\"name\":\"b\"") && changed.public.is_none() && !changed.end);
+    assert!(gone.end && gone.owner.is_none() && gone.seq > changed.seq);
+}
