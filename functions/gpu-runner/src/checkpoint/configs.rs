@@ -35,8 +35,11 @@ pub fn unet(kind: Kind, shapes: Shapes, text: (usize, usize)) -> Result<(Value, 
     let middle = depth("middle_block");
     let channels: Vec<usize> = levels.iter().map(|level| level.channels).collect();
     let attends: Vec<bool> = levels.iter().map(|level| level.depth.is_some()).collect();
-    // In the middle it attends as the level before it; where that one does not, the middle says how much.
-    let depths: Vec<usize> = levels.iter().map(|level| level.depth.unwrap_or(middle.max(1))).collect();
+    // The middle attends as much as the last level; where that one does not, the middle says how much.
+    let mut depths: Vec<usize> = levels.iter().map(|level| level.depth.unwrap_or(1)).collect();
+    if let (Some(last), Some(Level { depth: None, .. })) = (depths.last_mut(), levels.last()) {
+        *last = middle.max(1);
+    }
     let heads: Vec<usize> =
         channels.iter().map(|channels| if kind == Kind::Sd1 { 8 } else { (channels / HEAD).max(1) }).collect();
     let named = |attends: bool, way: &str| format!("{}{way}Block2D", if attends { "CrossAttn" } else { "" });

@@ -4,20 +4,18 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo, Metadata};
-use hf_hub::{Cache, Repo, RepoType};
+use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
 use super::{Hub, Id};
 use crate::{Code, DrawError};
 
-/// Before the second try and the next ones.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 /// No repository with a model that can be used here has so many.
 const MAX_LISTED: usize = 100_000;
 /// A commit, and the name of a content.
@@ -26,7 +24,8 @@ const MAX_NAME: usize = 128;
 pub struct Remote {
     api: Api,
     repo: ApiRepo,
-    cached: hf_hub::CacheRepo,
+    cached: CacheRepo,
+    pauses: Vec<Duration>,
 }
 
 impl Remote {
@@ -39,12 +38,12 @@ impl Remote {
             .build()
             .map_err(refusal)?;
         let cached = Cache::new(hub.cache.clone()).repo(repo.clone());
-        Ok(Self { repo: api.repo(repo), api, cached })
+        Ok(Self { repo: api.repo(repo), api, cached, pauses: hub.pauses.clone() })
     }
 
     /// Paths of all files of the revision.
     pub fn files(&self) -> Result<Vec<String>, DrawError> {
-        let info = patiently(|| self.repo.info().map_err(refusal))?;
+        let info = self.patiently(|| self.repo.info().map_err(refusal))?;
         if info.siblings.len() > MAX_LISTED {
             return Err(DrawError::new(Code::HubFailed, format!("{} files in one repository", info.siblings.len())));
         }
@@ -54,7 +53,23 @@ impl Remote {
     /// The path of a file in the cache, where it is once this returns. Names are those that this runner asks for, never
     /// the server's.
     pub fn fetch(&self, file: &str, shown: bool) -> Result<PathBuf, DrawError> {
-        patiently(|| self.fetch_once(file, shown)).map_err(|e| e.at(file))
+        self.patiently(|| self.fetch_once(file, shown)).map_err(|e| e.at(file))
+    }
+
+    /// Tries again what another try may change.
+    fn patiently<T>(&self, act: impl Fn() -> Result<T, DrawError>) -> Result<T, DrawError> {
+        // The crate trusts servers to the point of panics.
+        let act = || {
+            let failed = |_| Err(DrawError::new(Code::HubFailed, "the server's answer makes no sense"));
+            catch_unwind(AssertUnwindSafe(&act)).unwrap_or_else(failed)
+        };
+        for pause in &self.pauses {
+            match act() {
+                Err(e) if e.code == Code::HubUnreachable => std::thread::sleep(*pause),
+                done => return done,
+            }
+        }
+        act()
     }
 
     fn fetch_once(&self, file: &str, shown: bool) -> Result<PathBuf, DrawError> {
@@ -69,6 +84,10 @@ impl Remote {
         let length = |path: &Path| std::fs::metadata(path).ok().map(|found| found.len());
         if length(&pointer) == Some(metadata.size() as u64) {
             return Ok(pointer);
+        }
+        // The crate leaves in place what is there.
+        if pointer.is_symlink() {
+            std::fs::remove_file(&pointer).map_err(|e| unwritten(&e))?;
         }
         let blob = self.cached.blob_path(metadata.etag());
         // Nothing is left to ask for of what is longer than it should be, or whole and was never put in its place.
@@ -109,17 +128,6 @@ fn check(blob: &Path, metadata: &Metadata) -> Result<(), DrawError> {
         return Ok(());
     }
     Err(DrawError::new(Code::HubUnreachable, "what arrived is not what was announced"))
-}
-
-/// Tries again what another try may change.
-fn patiently<T>(mut act: impl FnMut() -> Result<T, DrawError>) -> Result<T, DrawError> {
-    for pause in PAUSES {
-        match act() {
-            Err(e) if e.code == Code::HubUnreachable => std::thread::sleep(pause),
-            done => return done,
-        }
-    }
-    act()
 }
 
 fn refusal(error: ApiError) -> DrawError {

@@ -8,6 +8,7 @@ mod files;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use download::Remote;
 
@@ -51,7 +52,11 @@ pub struct Hub {
     pub token: Option<String>,
     /// Whether nothing is to be asked of the network.
     pub offline: bool,
+    /// Before the second try of what another try may change, and the next ones.
+    pub pauses: Vec<Duration>,
 }
+
+const PAUSES: [u64; 4] = [100, 500, 2_000, 5_000];
 
 impl Hub {
     /// As the environment has it, by the names that the other tools know: HF_HUB_CACHE, HF_HOME, HF_ENDPOINT, HF_TOKEN,
@@ -69,6 +74,7 @@ impl Hub {
             endpoint: set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into()),
             token: set("HF_TOKEN").or_else(saved).filter(|token| !token.is_empty()),
             offline: set("HF_HUB_OFFLINE").is_some_and(yes),
+            pauses: PAUSES.map(Duration::from_millis).to_vec(),
         }
     }
 
