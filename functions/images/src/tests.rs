@@ -50,6 +50,52 @@ fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
 }
 
+fn png_with(texts: &[(&str, &str)]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 2, 1);
+    for (name, text) in texts {
+        encoder.add_itxt_chunk(name.to_string(), text.to_string()).unwrap();
+    }
+    encoder.write_header().unwrap().write_image_data(&[0; 2]).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_file_says_how_it_was_made() {
+    let kit = kit();
+    let words = "a fox\nSteps: 20, Sampler: Euler, CFG scale: 7";
+    let ours = r#"{"prompt":"a fox","num_inference_steps":20,"seed":5}"#;
+    let read = json!({"prompt": "a fox", "negative_prompt": "", "num_inference_steps": 20, "scheduler": "K_EULER", "guidance_scale": 7.0});
+    let both = png_with(&[("parameters", words), ("generation", ours)]);
+    for (file, parameters, generation) in [
+        (png_with(&[]), json!(null), json!(null)),
+        (png_with(&[("parameters", "a fox")]), json!("a fox"), json!(null)),
+        (png_with(&[("parameters", words)]), json!(words), read.clone()),
+        (png_with(&[("parameters", words), ("generation", "[1]")]), json!(words), read.clone()),
+        (both.clone(), json!(words), serde_json::from_str(ours).unwrap()),
+    ] {
+        let expected = json!({"width": 2, "height": 1, "parameters": parameters, "generation": generation});
+        let form = [&b"--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n"[..], &file, b"\r\n--b--"].concat();
+        for (kind, body) in [("image/png", file), ("multipart/form-data; boundary=b", form)] {
+            let reply = kit.call("POST", "/api/images/png-info").body(kind, body).send().await;
+            assert_eq!((reply.status, reply.json()), (200, expected.clone()));
+        }
+    }
+    let v0 = kit.call("POST", "/api/images/png-info?profile=v0").body("image/png", both).send().await;
+    assert_eq!(v0.json()["generation"]["numInferenceSteps"], 20);
+    for (kind, body, expected) in [
+        ("image/png", Vec::new(), (400, "invalid_image:file")),
+        ("image/jpeg", b"\xff\xd8\xff".to_vec(), (400, "invalid_image:file")),
+        ("multipart/form-data; boundary=b", b"--b".to_vec(), (400, "invalid_image:file")),
+        ("application/json", b"{}".to_vec(), (415, "unsupported_media_type:Content-Type")),
+        ("image/png", vec![0; (20 << 20) + 1], (413, "body_too_large")),
+    ] {
+        let reply = kit.call("POST", "/api/images/png-info").body(kind, body).send().await;
+        assert_eq!((reply.status, reply.error().as_str()), expected);
+    }
+    assert_eq!(kit.batches(), 0);
+}
+
 #[tokio::test]
 async fn an_image_from_beginning_to_end() {
     let kit = kit();

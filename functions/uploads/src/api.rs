@@ -7,10 +7,10 @@ use domain::messages::UNAVAILABLE;
 use ports::{BlobBody, BlobError, Rows};
 use store::{list as lists, outbox, pending, watch};
 use web::axum::extract::{FromRequest, Request};
-use web::{Ctx, PathId, Raw, Reply, Result};
+use web::{Ctx, PathId, Raw, Reply, Result, multipart};
 
 use crate::store::{self as table, UPLOADS};
-use crate::{form, picture};
+use crate::picture;
 
 /// The largest picture file, form around it included: 25 MiB.
 const MAX_FILE: usize = 25 << 20;
@@ -26,7 +26,7 @@ pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
 pub async fn create(ctx: Ctx, request: Request) -> Result {
     let (scope, mut record) = ctx.writing()?;
     let body = Raw::<MAX_FILE>::from_request(request, &()).await?;
-    let picture = picture::read(form::file(&body.content_type, &body.bytes)?)?;
+    let picture = picture::read(multipart::file(&body.content_type, &body.bytes)?)?;
     let hash = ctx.parts.headers.get("idempotency-key").map(|_| web::sha256_hex(&body.bytes)).unwrap_or_default();
     drop(body);
     let key = format!("up/{}.{}", ctx.cx.token(), picture.extension);

@@ -3,7 +3,6 @@
 
 mod api;
 mod files;
-mod form;
 mod model;
 mod parts;
 mod picture;

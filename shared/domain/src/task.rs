@@ -84,6 +84,16 @@ pub const SCHEDULERS: &[(&str, &[&str])] = &[
     ("KLMS", &[]),
 ];
 
+/// What the web UI calls them, in the texts it writes into pictures.
+pub const WEB_UI: [(&str, &str); 6] = [
+    ("DDIM", "DDIM"),
+    ("K_EULER", "Euler"),
+    ("K_EULER_ANCESTRAL", "Euler a"),
+    ("DPMSolverMultistep", "DPM++ 2M"),
+    ("PNDM", "PLMS"),
+    ("KLMS", "LMS"),
+];
+
 /// The largest seed (API.md): 2^31 − 1.
 pub const MAX_SEED: i64 = 2_147_483_647;
 
@@ -133,6 +143,14 @@ mod tests {
             assert_eq!(Status::parse(from.name()), Some(from));
             assert!(from.terminal() || from.may_become(Status::Error), "every live task can fail");
         }
+    }
+
+    #[test]
+    fn the_web_ui_has_a_name_for_each_scheduler() {
+        for (name, _) in SCHEDULERS {
+            assert_eq!(WEB_UI.iter().filter(|(ours, _)| ours == name).count(), 1, "{name}");
+        }
+        assert_eq!(WEB_UI.len(), SCHEDULERS.len());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod context;
 mod cors;
 mod deliver;
 mod dialect;
+pub mod multipart;
 pub mod openapi;
 pub mod password;
 mod reply;

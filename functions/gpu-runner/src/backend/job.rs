@@ -122,7 +122,8 @@ impl DrawJob {
             "" => String::new(),
             text => format!("\nNegative prompt: {text}"),
         };
-        let model = model_name(&self.model);
+        let model = quoted(model_name(&self.model));
+        let sampler = task::WEB_UI.iter().find(|(ours, _)| *ours == p.scheduler).map_or(&*p.scheduler, |(_, name)| name);
         let strength = match self.strength() {
             Some(strength) => format!(", Denoising strength: {strength}"),
             None => String::new(),
@@ -132,7 +133,7 @@ impl DrawJob {
             p.prompt,
             self.named(),
             p.num_inference_steps,
-            p.scheduler,
+            sampler,
             p.guidance_scale,
             picture.seed,
             p.width,
@@ -152,6 +153,11 @@ impl DrawJob {
         }
         crate::png::encode(&picture.rgb, &[("parameters", self.parameters(picture)), ("generation", made.to_string())])
     }
+}
+
+/// A value among others, as the web UI writes it: in quotes where it could be taken for several.
+fn quoted(value: String) -> String {
+    if value.contains([',', ':', '\n', '"']) { json!(value).to_string() } else { value }
 }
 
 const MAX_ADAPTERS: usize = 16;
