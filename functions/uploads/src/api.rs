@@ -9,8 +9,8 @@ use store::{list as lists, outbox, pending, watch};
 use web::axum::extract::{FromRequest, Request};
 use web::{Ctx, PathId, Raw, Reply, Result, multipart};
 
-use crate::store::{self as table, UPLOADS};
 use crate::picture;
+use crate::store::{self as table, UPLOADS};
 
 /// The largest picture file, form around it included: 25 MiB.
 const MAX_FILE: usize = 25 << 20;
