@@ -107,7 +107,8 @@ impl<N> Adapted<N> {
         let mut sum = base.to_dtype(DType::F32)?;
         for share in shares {
             if let Some((lora, _)) = loras.iter().find(|(lora, _)| lora.id == share.lora) {
-                let delta = lora.delta(self.part, &share.layer, base.dims(), base.device())?;
+                let delta = lora.delta(self.part, &share.layer, base.dims(), base.device());
+                let delta = delta.map_err(|e| e.at(lora.path().display()))?;
                 sum = (sum + (delta * share.scale)?)?;
             }
         }

@@ -3,7 +3,7 @@
 //! A convolution's is the product of the flattened kernels (LoCon); decomposed ones have a third tensor between the two.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Device, Tensor};
@@ -23,6 +23,7 @@ const SHOWN: usize = 3;
 pub struct Lora {
     /// Of this reading, unlike any other in this process.
     pub id: u64,
+    path: PathBuf,
     file: Weights,
     layers: BTreeMap<(Part, String), Layer>,
 }
@@ -78,6 +79,7 @@ impl Lora {
             return Err(invalid("there is no LoRA in it"));
         }
         let notes = Notes::of(&file);
+        drop_doubled(&mut found);
         let layers = found
             .into_iter()
             .map(|((part, layer), found)| {
@@ -86,7 +88,11 @@ impl Lora {
             })
             .collect::<Result<_, DrawError>>()?;
         static OPENED: AtomicU64 = AtomicU64::new(0);
-        Ok(Self { id: OPENED.fetch_add(1, Ordering::Relaxed), file, layers })
+        Ok(Self { id: OPENED.fetch_add(1, Ordering::Relaxed), path: path.to_path_buf(), file, layers })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether every layer is one of the model's. `find` gives the shape of a layer's weight.
@@ -218,6 +224,18 @@ impl Notes {
 
     fn by_root(&self, part: Part) -> bool {
         self.get(part, "use_rslora").and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// Some files have each layer of the denoiser twice, by the names of the original blocks as well: it counts once, as for
+/// the reference.
+fn drop_doubled(found: &mut BTreeMap<(Part, String), Found>) {
+    let begins = |layer: &str, blocks: [&str; 3]| blocks.iter().any(|block| layer.starts_with(block));
+    if found.keys().any(|(part, layer)| *part == Part::Unet && begins(layer, ["down_blocks", "mid_block", "up_blocks"]))
+    {
+        found.retain(|(part, layer), _| {
+            *part != Part::Unet || !begins(layer, ["input_blocks", "middle_block", "output_blocks"])
+        });
     }
 }
 

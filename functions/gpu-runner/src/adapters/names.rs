@@ -66,19 +66,21 @@ const PREFIXES: [(&str, Part); 9] = [
     ("base_model.model.", Part::Unet),
 ];
 
-const OTHERS: [(&str, &str); 7] = [
+const OTHERS: [(&str, &str); 6] = [
     (".hada_", "LoHa"),
     (".lokr_", "LoKr"),
     (".dora_scale", "DoRA"),
     (".lora_magnitude_vector", "DoRA"),
     (".oft_", "OFT"),
-    (".diff", "full differences"),
     (".lora_B.bias", "LoRA with biases"),
 ];
 
 pub fn key(key: &str) -> Key {
     if let Some((_, method)) = OTHERS.iter().find(|(mark, _)| key.contains(mark)) {
         return Key::Other(method);
+    }
+    if key.ends_with(".diff") || key.ends_with(".diff_b") {
+        return Key::Other("a whole difference");
     }
     // peft writes the adapter's own name between the two.
     let plain = key.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.");
