@@ -5,6 +5,7 @@
 
 pub mod adapters;
 pub mod backend;
+mod cache;
 pub mod checkpoint;
 pub mod cli;
 mod error;

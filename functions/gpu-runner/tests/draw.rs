@@ -27,6 +27,7 @@ fn job(model: &Path) -> DrawJob {
         strength: None,
         mask: None,
         auto_aspect: false,
+        loras: Vec::new(),
     };
     DrawJob::new(model.to_path_buf(), params)
 }
@@ -42,7 +43,7 @@ fn refusal(job: &DrawJob) -> gpu_runner::DrawError {
 /// Bit for bit, latents included.
 #[test]
 fn a_picture_is_the_same_whatever_the_batch() {
-    for layout in [Layout::Sd15, Layout::Sd2] {
+    for layout in [Layout::Sd15, Layout::Sd2, Layout::Sdxl] {
         let dir = model(layout);
         let mut batch = job(dir.path());
         batch.keep_latents = true;
@@ -195,6 +196,72 @@ fn what_is_out_of_range_is_refused_by_name() {
         assert_eq!(error.code, Code::RequestInvalid, "{name}");
         assert!(error.message.contains(name), "{name}: {error}");
         assert!(!error.retryable());
+    }
+}
+
+/// Several models stay loaded where memory allows: one that is gone from the disk goes on drawing.
+#[test]
+fn models_stay_loaded_as_far_as_memory_goes() {
+    let tiny = |seed| {
+        let dir = tempfile::TempDir::new().unwrap();
+        tiny::write(dir.path(), Layout::Sd15, seed).unwrap();
+        dir
+    };
+    let weights = |dir: &Path| gpu_runner::pipeline::memory::weights(dir).unwrap();
+    for (more, kept) in [(-1, false), (8 << 20, true)] {
+        let (first, second) = (tiny(1), tiny(2));
+        let budget = (2 * weights(first.path())).saturating_add_signed(more);
+        let mut backend = CandleBackend::new(Device::Cpu).with_memory(Some(budget));
+        let mut draw = |dir: &Path| backend.draw(&job(dir), &mut |_| Control::Continue);
+        let (one, two) = (draw(first.path()).unwrap(), draw(second.path()).unwrap());
+        assert_ne!(one, two);
+        let gone = first.path().to_path_buf();
+        drop(first);
+        assert_eq!(draw(&gone).ok().is_some_and(|again| again == one), kept);
+        assert_eq!(draw(second.path()).unwrap(), two);
+    }
+}
+
+#[test]
+fn what_can_not_fit_is_refused_and_the_backend_lives_on() {
+    let dir = model(Layout::Sd15);
+    let weights = gpu_runner::pipeline::memory::weights(dir.path()).unwrap();
+    let files: u64 = ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"]
+        .iter()
+        .map(|name| std::fs::metadata(dir.path().join(format!("{name}.safetensors"))).unwrap().len())
+        .sum();
+    assert!(weights < files && weights > files * 9 / 10, "{weights} of {files}");
+    let refused = |budget: u64, side: u32| {
+        let mut backend = CandleBackend::new(Device::Cpu).with_memory(Some(budget));
+        let mut large = job(dir.path());
+        (large.params.width, large.params.height) = (side, side);
+        let error = backend.draw(&large, &mut |_| panic!("it was begun")).unwrap_err();
+        assert_eq!((error.code.as_str(), error.retryable()), ("out_of_memory", true), "{error}");
+        backend
+    };
+    refused(weights - 1, 64);
+    let mut backend = refused(weights + (8 << 20), 2048);
+    assert!(backend.draw(&job(dir.path()), &mut |_| Control::Continue).is_ok());
+}
+
+/// Prompts are encoded once, and again when what encodes them has changed.
+#[test]
+fn a_prompt_that_was_seen_before_draws_the_same() {
+    let dir = model(Layout::Sd15);
+    let mut backend = CandleBackend::new(Device::Cpu);
+    let mut draw = |prompt: &str, negative: &str| {
+        let mut job = job(dir.path());
+        (job.params.prompt, job.params.negative_prompt) = (prompt.into(), negative.into());
+        backend.draw(&job, &mut |_| Control::Continue).unwrap()
+    };
+    let long = "word ".repeat(100);
+    let cases = [("a", ""), ("b", "a"), ("a", "b"), ("a", &*long), ("a", "")];
+    let seen: Vec<_> = cases.iter().map(|(prompt, negative)| draw(prompt, negative)).collect();
+    assert_eq!(seen[0], seen[4]);
+    for (i, (prompt, negative)) in cases.iter().enumerate() {
+        let mut alone = job(dir.path());
+        (alone.params.prompt, alone.params.negative_prompt) = (prompt.to_string(), negative.to_string());
+        assert_eq!(seen[i], self::draw(&alone));
     }
 }
 

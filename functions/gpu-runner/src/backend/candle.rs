@@ -1,4 +1,4 @@
-//! The backend that draws: keeps the last model loaded and hands jobs to it.
+//! The backend that draws: keeps models loaded as far as memory goes, and hands jobs to them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use candle_core::Device;
 
 use super::{Backend, Control, DrawJob, Picture, Progress};
-use crate::pipeline::Model;
+use crate::cache::Cache;
+use crate::pipeline::{Model, memory};
+use crate::schedulers::Sampler;
 use crate::{Code, DrawError};
 
 pub struct CandleBackend {
     device: Device,
     tokenizer: Option<PathBuf>,
-    loaded: Option<(PathBuf, Model)>,
+    models: Cache<PathBuf, Model>,
 }
 
 impl CandleBackend {
     pub fn new(device: Device) -> Self {
-        Self { device, tokenizer: None, loaded: None }
+        Self { device, tokenizer: None, models: Cache::new(None) }
     }
 
     /// With a directory that has the vocabulary for models in one file.
@@ -25,28 +27,50 @@ impl CandleBackend {
         Self { tokenizer, ..self }
     }
 
-    fn model(&mut self, path: &PathBuf) -> Result<&mut Model, DrawError> {
-        if self.loaded.as_ref().is_none_or(|(loaded, _)| loaded != path) {
-            // The old one goes first: two may not fit.
-            self.loaded = None;
-        }
-        match &mut self.loaded {
-            Some((_, model)) => Ok(model),
-            empty => {
-                let model = Model::load_with(path, self.tokenizer.as_deref(), &self.device)?;
-                Ok(&mut empty.insert((path.clone(), model)).1)
-            }
-        }
+    /// With so many bytes for models and what they draw: several models stay loaded, and what can't fit is refused.
+    /// Otherwise the last model stays.
+    pub fn with_memory(self, budget: Option<u64>) -> Self {
+        Self { models: Cache::new(budget), ..self }
     }
+
+    fn try_draw(
+        &mut self,
+        job: &DrawJob,
+        sampler: Sampler,
+        events: &mut dyn FnMut(Progress) -> Control,
+    ) -> Result<Vec<Picture>, DrawError> {
+        let takes = self.model(&job.model)?.takes(job.params.width, job.params.height);
+        if !self.models.make_room_beside_last(takes) {
+            return Err(too_large("the picture", takes));
+        }
+        self.model(&job.model)?.draw(job, sampler, events)
+    }
+
+    fn model(&mut self, path: &PathBuf) -> Result<&mut Model, DrawError> {
+        if self.models.get(path).is_none() {
+            // Others go first: two may not fit.
+            let bytes = memory::weights(path)?;
+            if !self.models.make_room(bytes) {
+                return Err(too_large("the model", bytes));
+            }
+            let model = Model::load_with(path, self.tokenizer.as_deref(), &self.device)?;
+            self.models.insert(path.clone(), bytes, model);
+        }
+        self.models.get(path).ok_or_else(|| DrawError::new(Code::Internal, "a model was lost"))
+    }
+}
+
+fn too_large(what: &str, bytes: u64) -> DrawError {
+    DrawError::new(Code::OutOfMemory, format!("{what} takes {} MiB or more, which do not fit", bytes >> 20))
 }
 
 impl Backend for CandleBackend {
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError> {
         let sampler = job.check()?;
         // A panic below is a defect, but it must cost one job and not the runner.
-        let drawn = catch_unwind(AssertUnwindSafe(|| self.model(&job.model)?.draw(job, sampler, events)));
+        let drawn = catch_unwind(AssertUnwindSafe(|| self.try_draw(job, sampler, events)));
         drawn.unwrap_or_else(|_| {
-            self.loaded = None;
+            self.models.remove(&job.model);
             Err(DrawError::new(Code::Internal, "the backend panicked"))
         })
     }

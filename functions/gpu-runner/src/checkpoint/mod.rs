@@ -121,6 +121,16 @@ impl Parts for Checkpoint {
         }))
     }
 
+    fn numbers(&self, part: &str) -> Result<u64, DrawError> {
+        let prefix = match (part, self.encoder(part)) {
+            ("unet", _) => UNET,
+            ("vae", _) => VAE,
+            (_, Some(encoder)) => encoder.prefix,
+            _ => return Err(DrawError::new(Code::Internal, format!("no part {part}"))),
+        };
+        Ok(self.weights.numbers(prefix))
+    }
+
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> Result<Tokenizer, DrawError> {
         let dir = vocabulary::find(self.tokenizer.as_deref(), &self.path, part)?;
         // The words are those of CLIP in all of them. What follows the end of a text is the end again for CLIP's encoder

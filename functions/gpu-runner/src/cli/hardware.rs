@@ -14,6 +14,31 @@ pub fn describe(device: &Device) -> (String, i64) {
     }
 }
 
+/// This machine's name and this process, for who gives none: several runners on one machine do not end each other.
+pub fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).take(48).collect();
+    format!("{}-{}", if host.is_empty() { "runner" } else { &host }, std::process::id())
+}
+
+/// What models and pictures may take when nobody says.
+pub fn budget(device: &Device) -> Option<u64> {
+    let (_, memory) = describe(device);
+    u64::try_from(memory / 4 * 3).ok().filter(|bytes| *bytes > 0)
+}
+
+/// `8G`, `512M` or bytes; at most 2^53 − 1, which is what the edge can show.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n <= domain::MAX_ID as u64);
+    bytes.ok_or_else(|| "bytes, or a number with K, M or G behind it".to_owned())
+}
+
 /// From Linux's /proc/cpuinfo.
 fn cpu(info: &str) -> Option<&str> {
     let (_, name) = info.lines().find(|line| line.starts_with("model name"))?.split_once(':')?;
@@ -29,6 +54,20 @@ fn total(info: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(["7", "2K", "512M", "8G"].map(bytes), [Ok(7), Ok(2048), Ok(512 << 20), Ok(8 << 30)]);
+        for text in ["", "G", "-1", "1T", "1.5G", "18014398509481984G", "貓"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_fits_the_edge() {
+        let name = own_name();
+        assert!((3..=64).contains(&name.len()) && name.ends_with(&format!("-{}", std::process::id())), "{name}");
+    }
 
     #[test]
     fn linux_tells() {

@@ -40,15 +40,22 @@ pub struct Serve {
     /// For a model in one file: directory with CLIP's vocabulary, or of a model that has it
     #[arg(long, value_name = "DIR")]
     tokenizer: Option<PathBuf>,
-    /// What the deployment knows this runner by; two of the same name end each other's registration
+    /// What the deployment knows this runner by; two of the same name end each other's registration [default: HOST-PID]
     #[arg(long)]
-    name: String,
+    name: Option<String>,
+    /// What models and pictures may take, such as 8G: more models stay loaded, and what can't fit is refused [default:
+    /// three quarters of the machine's on a CPU; none on a GPU, where the last model stays]
+    #[arg(long, value_parser = hardware::bytes)]
+    memory: Option<u64>,
     /// Which tasks it takes
     #[arg(long = "type", default_value = "inference", value_parser = ["inference"])]
     kind: String,
     /// Pause between two looks into an empty queue; after a minute without work at least half a second
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     poll_ms: u64,
+    /// Where LoRAs of the deployment are kept [default: gpu-runner in the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// A preview picture after every so many steps, 0 for none [default: a fifth of the steps]
     #[arg(long)]
     preview_every: Option<u32>,
@@ -69,10 +76,12 @@ impl Serve {
             ensure!(model.join("model_index.json").is_file(), "{} is not a model directory", self.model);
         }
         let device = Device::cuda_if_available(0)?;
+        let memory = self.memory.or_else(|| hardware::budget(&device));
         let config = self.config(model, &device)?;
         info!(device = config.register.gpu, model = %config.model.display(), edge = %config.edge, "starting");
-        let make: MakeBackend =
-            Arc::new(move || Box::new(CandleBackend::new(device.clone()).with_tokenizer(tokenizer.clone())));
+        let make: MakeBackend = Arc::new(move || {
+            Box::new(CandleBackend::new(device.clone()).with_tokenizer(tokenizer.clone()).with_memory(memory))
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let (stopper, stop) = stop::channel();
@@ -93,9 +102,10 @@ impl Serve {
                 Url::parse(&own).context(own)?
             }
         };
-        let (gpu, memory) = hardware::describe(device);
+        let (gpu, whole) = hardware::describe(device);
+        let memory = self.memory.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(whole);
         let register = Register {
-            name: self.name,
+            name: self.name.unwrap_or_else(hardware::own_name),
             kind: self.kind,
             gpu,
             memory,
@@ -114,10 +124,18 @@ impl Serve {
             queue_token: self.queue_token,
             register,
             model,
+            cache: self.cache.unwrap_or_else(user_cache),
             preview_every: self.preview_every,
             pace,
         })
     }
+}
+
+/// As the XDG base directories have it.
+fn user_cache() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || set("HOME").map_or_else(std::env::temp_dir, |home| home.join(".cache"));
+    set("XDG_CACHE_HOME").unwrap_or_else(home).join("gpu-runner")
 }
 
 /// The first signal is a wish, the second an order.

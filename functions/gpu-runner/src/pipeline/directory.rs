@@ -18,10 +18,17 @@ pub struct Directory {
 
 impl Directory {
     /// Reads `model_index.json` and checks that it names nothing but what is known.
-    pub fn open(dir: &Path) -> Result<Self, DrawError> {
+    pub fn read(dir: &Path) -> Result<Self, DrawError> {
         let index = Config::read(&dir.join("model_index.json"))?;
         let family = family(&index).map_err(|e| e.at("model_index.json"))?;
         Ok(Self { dir: dir.to_path_buf(), family })
+    }
+}
+
+impl Directory {
+    fn part(&self, part: &str) -> Result<Weights, DrawError> {
+        let stem = if part.starts_with("text_encoder") { "model" } else { "diffusion_pytorch_model" };
+        Weights::open(&self.dir.join(part), stem)
     }
 }
 
@@ -36,8 +43,11 @@ impl Parts for Directory {
     }
 
     fn weights(&self, part: &str) -> Result<Box<dyn SimpleBackend>, DrawError> {
-        let stem = if part.starts_with("text_encoder") { "model" } else { "diffusion_pytorch_model" };
-        Ok(Box::new(Weights::open(&self.dir.join(part), stem)?))
+        Ok(Box::new(self.part(part)?))
+    }
+
+    fn numbers(&self, part: &str) -> Result<u64, DrawError> {
+        Ok(self.part(part)?.numbers(""))
     }
 
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> Result<Tokenizer, DrawError> {

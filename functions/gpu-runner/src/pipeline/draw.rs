@@ -50,7 +50,7 @@ impl Model {
                 let latents = self.denoise(job, sampler, (&sources, &guidance), &unit, &mut noise, &mut report)?;
                 let values = latents.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
                 if values.iter().any(|v| !v.is_finite()) {
-                    return Err(DrawError::new(Code::Internal, "the model gave values that are not finite"));
+                    return Err(DrawError::new(Code::WeightsInvalid, "the model gives values that are not finite"));
                 }
                 let rgb = match (job.from.first(), &job.mask) {
                     // Nothing was drawn: not even the autoencoder's losses are added.
@@ -116,7 +116,7 @@ impl Model {
         Ok((&negative + ((positive - &negative)? * scale)?)?)
     }
 
-    fn guidance(&self, job: &DrawJob) -> Result<Guidance, DrawError> {
+    fn guidance(&mut self, job: &DrawJob) -> Result<Guidance, DrawError> {
         let p = &job.params;
         // As the reference has it: at 1 the negative prompt has no part in the result and is not computed.
         let scale = (p.guidance_scale > 1.0).then_some(p.guidance_scale);

@@ -61,9 +61,10 @@ impl Encoder {
         Ok(Words { learned, vectors: Some(Tensor::cat(&all, 0)?) })
     }
 
-    /// What it knows beside its vocabulary from now on.
-    pub fn teach(&mut self, words: Words) {
-        self.words = words;
+    /// What it knows beside its vocabulary from now on; whether that may be other than before.
+    pub fn teach(&mut self, words: Words) -> bool {
+        let before = std::mem::replace(&mut self.words, words);
+        !(before.learned.is_empty() && self.words.learned.is_empty())
     }
 
     pub fn chunks(&self, prompt: &str) -> Result<Vec<Chunk>, DrawError> {

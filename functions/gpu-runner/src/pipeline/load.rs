@@ -27,7 +27,7 @@ impl Model {
     /// The same with a directory that has the vocabulary for models in one file.
     pub fn load_with(path: &Path, tokenizer: Option<&Path>, device: &Device) -> Result<Self, DrawError> {
         if path.is_dir() {
-            return Self::assemble(&Directory::open(path)?, device);
+            return Self::assemble(&Directory::read(path)?, device);
         }
         let checkpoint = Checkpoint::open(path, tokenizer).map_err(|e| e.at(path.display()))?;
         Self::assemble(&checkpoint, device)
@@ -58,6 +58,8 @@ impl Model {
             factor: vae_config.factor(),
             device: device.clone(),
             draws_parts,
+            // Those of the level below come up before they are fewer.
+            widest: vae_config.block_out_channels.iter().take(2).copied().max().unwrap_or(1),
             widths,
             opened: Opened::default(),
             colours: None,

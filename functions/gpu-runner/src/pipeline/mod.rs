@@ -6,6 +6,7 @@ mod draw;
 mod encoder;
 mod load;
 mod mask;
+pub mod memory;
 mod parts;
 mod pixels;
 mod preview;
@@ -35,6 +36,8 @@ pub struct Model {
     device: Device,
     /// Whether the denoiser is shown what is drawn anew.
     draws_parts: bool,
+    /// Channels where the autoencoder's pictures are at their full size.
+    widest: usize,
     /// Widths of what the denoiser's attentions look at.
     widths: Vec<usize>,
     opened: Opened,

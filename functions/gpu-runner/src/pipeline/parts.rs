@@ -39,6 +39,9 @@ pub trait Parts {
     /// The tensors of a network, by their names in the diffusers layout.
     fn weights(&self, part: &str) -> Result<Box<dyn SimpleBackend>, DrawError>;
 
+    /// How many numbers the tensors of a network have together.
+    fn numbers(&self, part: &str) -> Result<u64, DrawError>;
+
     /// `length` is the number of positions and `words` the number of embeddings of the text encoder it is for.
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> Result<Tokenizer, DrawError>;
 }

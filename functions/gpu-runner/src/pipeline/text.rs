@@ -9,6 +9,7 @@ use super::encoder::{Encoder, Networks, Words, weighed};
 use super::parts::{Family, Parts};
 use crate::DrawError;
 use crate::adapters::{Change, Embedding, Lora, Part};
+use crate::cache::Cache;
 use crate::models::clip::TextConfig;
 use crate::models::config::invalid;
 use crate::models::unet::{Added, Conditioning, UnetConfig};
@@ -21,9 +22,15 @@ const SIZES: usize = 6;
 pub(super) struct Texts {
     family: Family,
     encoders: Vec<Encoder>,
+    /// By prompt, and the number of chunks it was brought to; as the encoders are now.
+    known: Cache<(String, usize), Encoded>,
 }
 
+/// Bytes of encoded prompts that are kept: some hundred of an ordinary length.
+const KEPT: u64 = 64 << 20;
+
 /// One prompt's vectors.
+#[derive(Clone)]
 struct Encoded {
     /// (1, tokens, width)
     tokens: Tensor,
@@ -57,13 +64,13 @@ impl Texts {
         if lengths.any(|length| Some(length) != first) {
             return Err(invalid("the text encoders take texts of different lengths".into()));
         }
-        Ok(Self { family, encoders })
+        Ok(Self { family, encoders, known: Cache::new(Some(KEPT)) })
     }
 
     /// The vectors of a prompt, with those of the negative one before them where it has a part. `size` is that of the
     /// picture, height first.
     pub fn conditioning(
-        &self,
+        &mut self,
         prompt: &str,
         negative: Option<&str>,
         size: (u32, u32),
@@ -74,10 +81,10 @@ impl Texts {
         // Both become as long as the longer one.
         let longest = |chunks: &[Vec<Chunk>]| chunks.iter().map(Vec::len).max().unwrap_or(0);
         let count = longest(&chunks).max(negative.as_ref().map_or(0, |(_, chunks)| longest(chunks)));
-        let mut encoded = vec![self.encode(&chunks, count, device)?];
+        let mut encoded = vec![self.encoded(prompt, &chunks, count, device)?];
         if let Some((negative, chunks)) = negative {
             let without = matches!(self.family, Family::Sdxl { zeros_for_empty: true }) && negative.is_empty();
-            encoded.insert(0, if without { encoded[0].zeros()? } else { self.encode(&chunks, count, device)? });
+            encoded.insert(0, if without { encoded[0].zeros()? } else { self.encoded(negative, &chunks, count, device)? });
         }
         let tokens: Vec<&Tensor> = encoded.iter().map(|e| &e.tokens).collect();
         let whole: Vec<&Tensor> = encoded.iter().filter_map(|e| e.whole.as_ref()).collect();
@@ -95,6 +102,31 @@ impl Texts {
     /// Of each encoder.
     fn chunks(&self, prompt: &str) -> Result<Vec<Vec<Chunk>>, DrawError> {
         self.encoders.iter().map(|encoder| encoder.chunks(prompt)).collect()
+    }
+
+    /// As before, where the same was asked before.
+    fn encoded(
+        &mut self,
+        prompt: &str,
+        chunks: &[Vec<Chunk>],
+        count: usize,
+        device: &Device,
+    ) -> Result<Encoded, DrawError> {
+        let key = (prompt.to_owned(), count);
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.clone());
+        }
+        let encoded = self.encode(chunks, count, device)?;
+        let whole = encoded.whole.as_ref().map_or(0, Tensor::elem_count);
+        let bytes = (4 * (encoded.tokens.elem_count() + whole) + prompt.len()) as u64;
+        if self.known.make_room(bytes) {
+            self.known.insert(key, bytes, encoded.clone());
+        }
+        Ok(encoded)
+    }
+
+    fn forget(&mut self) {
+        self.known = Cache::new(Some(KEPT));
     }
 
     /// The first chunk stands for the whole; where there are fewer than `count`, those of an empty prompt follow.
@@ -133,6 +165,9 @@ impl Texts {
     }
 
     pub fn switch(&mut self, changes: Vec<Option<Change<Networks>>>) {
+        if changes.iter().any(Option::is_some) {
+            self.forget();
+        }
         for (encoder, change) in self.encoders.iter_mut().zip(changes) {
             encoder.network.switch(change);
         }
@@ -146,8 +181,12 @@ impl Texts {
     }
 
     pub fn teach(&mut self, words: Vec<Words>) {
+        let mut changed = false;
         for (encoder, words) in self.encoders.iter_mut().zip(words) {
-            encoder.teach(words);
+            changed |= encoder.teach(words);
+        }
+        if changed {
+            self.forget();
         }
     }
 }

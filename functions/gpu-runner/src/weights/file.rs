@@ -41,6 +41,11 @@ impl Weights {
         let candidates = [format!("{stem}.safetensors"), format!("{stem}.fp16.safetensors")];
         let path = candidates.iter().map(|name| dir.join(name)).find(|path| path.is_file());
         let Some(path) = path else {
+            let pickle = [format!("{stem}.bin"), format!("pytorch_{stem}.bin"), format!("{stem}.ckpt")];
+            if let Some(pickle) = pickle.iter().map(|name| dir.join(name)).find(|path| path.is_file()) {
+                let message = "a PyTorch file may run programs when it is read; only safetensors is";
+                return Err(DrawError::new(Code::ModelUnsupported, message).at(pickle.display()));
+            }
             let missing: PathBuf = dir.join(&candidates[0]);
             return Err(DrawError::new(Code::ModelNotFound, format!("{} is not there", missing.display())));
         };
@@ -111,6 +116,12 @@ impl Weights {
     /// Of a tensor that is not read for it.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|entry| entry.shape.as_slice())
+    }
+
+    /// How many numbers the tensors have together whose names begin so.
+    pub fn numbers(&self, prefix: &str) -> u64 {
+        let of = |entry: &Entry| (entry.bytes / entry.dtype.size_in_bytes()) as u64;
+        self.tensors.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, entry)| of(entry)).sum()
     }
 
     pub fn into_builder(self, dtype: DType, device: &Device) -> VarBuilder<'static> {
