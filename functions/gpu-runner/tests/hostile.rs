@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::Device;
+use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob};
 use gpu_runner::pipeline::Model;
 use gpu_runner::tiny::Layout;
 use gpu_runner::{Code, DrawError};
@@ -64,7 +65,8 @@ fn wrong_configurations_are_named() {
         ("unet/config.json", "layers_per_block", json!(1_000_000_000), Invalid),
         ("unet/config.json", "layers_per_block", json!(2), WeightsMissing),
         ("unet/config.json", "cross_attention_dim", json!(48), Invalid),
-        ("unet/config.json", "in_channels", json!(9), Unsupported),
+        ("unet/config.json", "in_channels", json!(9), WeightsShape),
+        ("unet/config.json", "in_channels", json!(8), Unsupported),
         ("unet/config.json", "class_embed_type", json!("timestep"), Unsupported),
         ("unet/config.json", "addition_embed_type", json!("image"), Unsupported),
         ("unet/config.json", "addition_embed_type", json!("text_time"), Invalid),
@@ -93,11 +95,47 @@ fn wrong_configurations_are_named() {
     load(dir).unwrap();
 }
 
+#[test]
+fn wrong_configurations_of_two_text_encoders_are_named() {
+    use Code::{ModelConfigInvalid as Invalid, ModelUnsupported as Unsupported, WeightsMissing, WeightsShape};
+    let dir = model(Layout::Sdxl);
+    let dir = dir.path();
+    load(dir).unwrap();
+    let cases = [
+        ("model_index.json", "_class_name", json!("StableDiffusionPipeline"), Invalid),
+        ("model_index.json", "text_encoder_2", json!(["transformers", "CLIPTextModel"]), Unsupported),
+        ("model_index.json", "text_encoder_2", json!([null, null]), Invalid),
+        ("model_index.json", "force_zeros_for_empty_prompt", json!("no"), Invalid),
+        ("model_index.json", "requires_aesthetics_score", json!(true), Unsupported),
+        ("text_encoder_2/config.json", "projection_dim", json!(0), Invalid),
+        ("text_encoder_2/config.json", "projection_dim", json!(25), Invalid),
+        ("text_encoder_2/config.json", "hidden_size", json!(64), Invalid),
+        ("text_encoder_2/config.json", "num_hidden_layers", json!(3), WeightsMissing),
+        ("text_encoder_2/config.json", "eos_token_id", json!(-1), Invalid),
+        ("text_encoder_2/config.json", "max_position_embeddings", json!(70), WeightsShape),
+        ("unet/config.json", "addition_embed_type", json!(null), Invalid),
+        ("unet/config.json", "addition_embed_type", json!("text"), Unsupported),
+        ("unet/config.json", "addition_time_embed_dim", json!(7), Invalid),
+        ("unet/config.json", "addition_time_embed_dim", json!(null), Invalid),
+        ("unet/config.json", "projection_class_embeddings_input_dim", json!(1e9 as u64), Invalid),
+        ("unet/config.json", "transformer_layers_per_block", json!([1, 1, 1_000_000_000]), Invalid),
+        ("unet/config.json", "transformer_layers_per_block", json!([1, 1, 3]), WeightsMissing),
+        ("unet/config.json", "transformer_layers_per_block", json!([1, 1, [2, 2]]), Invalid),
+        ("unet/config.json", "block_out_channels", json!([16, 24, 64]), WeightsShape),
+        ("tokenizer_2/tokenizer_config.json", "pad_token", json!("<nowhere>"), Code::TokenizerInvalid),
+        ("tokenizer_2/tokenizer_config.json", "model_max_length", json!(70), Invalid),
+    ];
+    for (file, key, value, code) in cases {
+        let what = format!("{file}: {key} = {value}");
+        let error = with_key(dir, file, key, &value, || refusal(dir, &what));
+        assert_eq!(error.code, code, "{what}: {error}");
+    }
+    load(dir).unwrap();
+}
+
 /// Any value anywhere: loading says yes or no.
 #[test]
 fn no_value_of_any_key_makes_it_panic() {
-    let dir = model(Layout::Sd2);
-    let dir = dir.path();
     let nasty = [
         json!(null),
         json!(true),
@@ -117,7 +155,7 @@ fn no_value_of_any_key_makes_it_panic() {
         json!({}),
         json!([65536, 65536, 65536, 65536]),
     ];
-    let files = [
+    let common = [
         "model_index.json",
         "text_encoder/config.json",
         "unet/config.json",
@@ -125,8 +163,12 @@ fn no_value_of_any_key_makes_it_panic() {
         "scheduler/scheduler_config.json",
         "tokenizer/tokenizer_config.json",
     ];
+    let second =
+        ["model_index.json", "text_encoder_2/config.json", "unet/config.json", "tokenizer_2/tokenizer_config.json"];
+    let (sd2, sdxl) = (model(Layout::Sd2), model(Layout::Sdxl));
+    let files = common.iter().map(|file| (sd2.path(), file)).chain(second.iter().map(|file| (sdxl.path(), file)));
     let mut refused = 0;
-    for file in files {
+    for (dir, file) in files {
         let config: Value = serde_json::from_slice(&fs::read(dir.join(file)).unwrap()).unwrap();
         for key in config.as_object().unwrap().keys() {
             for value in &nasty {
@@ -134,7 +176,7 @@ fn no_value_of_any_key_makes_it_panic() {
             }
         }
     }
-    assert!(refused > 300, "{refused}");
+    assert!(refused > 500, "{refused}");
 }
 
 #[test]
@@ -216,4 +258,34 @@ fn weights_that_contradict_themselves_are_refused() {
     fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &integers[8 + length..]].concat())
         .unwrap();
     assert_eq!(refusal(dir, "integers").code, Code::WeightsMissing);
+}
+
+#[test]
+fn pickles_beside_are_not_read() {
+    let dir = model(Layout::Sd15);
+    let weights = dir.path().join("unet/diffusion_pytorch_model.safetensors");
+    fs::rename(&weights, weights.with_extension("bin")).unwrap();
+    let error = refusal(dir.path(), "a PyTorch file");
+    assert_eq!(error.code, Code::ModelUnsupported);
+    assert!(error.message.contains("diffusion_pytorch_model.bin"), "{error}");
+}
+
+/// They load: whether all of a model's numbers are some is only seen when it draws.
+#[test]
+fn weights_that_are_no_numbers_end_the_job_for_good() {
+    let dir = model(Layout::Sdxl);
+    let path = dir.path().join("unet/diffusion_pytorch_model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    let bias = tensors.get_mut("conv_in.bias").unwrap();
+    *bias = (&*bias * f64::NAN).unwrap();
+    fs::remove_file(&path).unwrap();
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    let params = json!({
+        "prompt": "fox", "negative_prompt": "", "width": 64, "height": 64, "num_inference_steps": 1,
+        "guidance_scale": 1.0, "scheduler": "DDIM", "seed": 1, "n": 1,
+    });
+    let job = DrawJob::new(dir.path().to_path_buf(), serde_json::from_value(params).unwrap());
+    let error = CandleBackend::new(Device::Cpu).draw(&job, &mut |_| Control::Continue).unwrap_err();
+    assert_eq!(error.code, Code::WeightsInvalid, "{error}");
+    assert!(!error.retryable());
 }

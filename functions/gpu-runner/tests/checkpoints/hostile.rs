@@ -4,13 +4,15 @@ use std::fs;
 
 use candle_core::Device;
 use gpu_runner::Code;
+use gpu_runner::backend::{Backend, CandleBackend, Control};
 use gpu_runner::checkpoint::Checkpoint;
 use gpu_runner::noise::Noise;
-use gpu_runner::pipeline::Model;
+use gpu_runner::pipeline::{Model, memory};
 use serde_json::json;
 
 use crate::family::{Entry, FAMILIES, Family, fixtures};
 use crate::full::sparse;
+use crate::same::job;
 
 #[test]
 fn what_is_no_model_is_called_by_its_name() {
@@ -104,4 +106,22 @@ fn dimensions_beyond_all_measure_are_refused() {
     let error =
         Model::load_with(&path, Some(&fixtures().join("sdxl/tokenizer")), &Device::Cpu).map(|_| ()).unwrap_err();
     assert_eq!(error.code, Code::ModelConfigInvalid, "{error}");
+}
+
+/// More than any machine has, in a file that takes no room on the disk.
+#[test]
+fn what_does_not_fit_in_memory_is_not_begun() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let mut family = Family::read("sd1");
+    family.tensors.push(Entry("model.diffusion_model.more.weight".into(), vec![1 << 20, 1 << 20], vec![]));
+    sparse(&family, json!({}), &path);
+    let mut backend = CandleBackend::new(Device::Cpu).with_memory(Some(1 << 40));
+    let error = backend.draw(&job(&path), &mut |_| Control::Continue).unwrap_err();
+    assert_eq!(error.code, Code::OutOfMemory, "{error}");
+    // What is in a file and no part of the model does not count.
+    assert!(memory::weights(&path).unwrap() > 4 << 40);
+    family.tensors.last_mut().unwrap().0 = "model_ema.more".into();
+    sparse(&family, json!({}), &path);
+    assert!(memory::weights(&path).unwrap() < 16 << 20);
 }

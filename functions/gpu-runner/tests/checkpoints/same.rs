@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::family::{FAMILIES, Family, copy, fixtures};
 
-fn job(model: &Path) -> DrawJob {
+pub fn job(model: &Path) -> DrawJob {
     let params = json!({
         "prompt": "a watercolour fox in the snow", "negative_prompt": "text", "width": 72, "height": 64,
         "num_inference_steps": 3, "guidance_scale": 5.0, "scheduler": "DDIM", "seed": 3, "n": 1,

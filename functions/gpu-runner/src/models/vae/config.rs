@@ -75,6 +75,11 @@ impl VaeConfig {
                 return Err(unsupported(format!("{key} {other:?} (only {known} is supported)")));
             }
         }
+        for key in ["latents_mean", "latents_std"] {
+            if let Some(value) = config.get(key) {
+                return Err(unsupported(format!("{key} = {value}")));
+            }
+        }
         positive("scaling_factor", c.scaling_factor)?;
         if !c.shift_factor.is_finite() {
             return Err(invalid(format!("shift_factor = {}", c.shift_factor)));
