@@ -7,6 +7,7 @@ mod objects;
 mod signed;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 use web::{App, Dialect, Op, Replies, Routes};
 
@@ -37,6 +38,15 @@ pub fn routes() -> App {
                 Replies::Bytes("image/png"),
             ),
             inputs::get,
+        )
+        .on(
+            Op::other(
+                "GET",
+                "/callbacks/lora/{task}/{attempt}/{index}",
+                "The file of a LoRA",
+                Replies::Bytes("application/octet-stream"),
+            ),
+            weights::get,
         )
         .build()
 }

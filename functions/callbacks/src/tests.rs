@@ -1,6 +1,7 @@
 //! The runner protocol over in-memory SQLite with the real migrations.
 
 mod inputs;
+mod weights;
 
 use domain::room::Event;
 use domain::runner::{Held, Output, RUNNER_HEADER, callback_id, runner_id, secret_purpose};

@@ -33,6 +33,7 @@ fn job(model: &Path, from: &[Rgb], strength: f64) -> DrawJob {
         strength: Some(strength),
         mask: None,
         auto_aspect: false,
+        loras: Vec::new(),
     };
     let mut job = DrawJob::new(model.to_path_buf(), params);
     job.from = from.to_vec();

@@ -3,6 +3,7 @@
 
 use domain::Error;
 use domain::messages::{INTERNAL, INVALID_MODEL, MODEL_TOO_LARGE, UNAVAILABLE, UPLOAD_INCOMPLETE};
+use domain::runner::MAX_LORA;
 use ports::{BlobError, Range, Rows, conformance};
 use store::{Outcome, Slot, idempotency, list, watch};
 use web::axum::body::Bytes;
@@ -11,9 +12,6 @@ use web::{Ctx, Json, Reply, Result};
 use crate::model::{Import, Upload, unknown_upload};
 use crate::safetensors::{self, LENGTH};
 use crate::store::{self as table, MODELS};
-
-/// Bytes of the largest model that is applied to others: a runner has it in memory.
-const MAX_ADAPTER: u64 = 1 << 30;
 
 /// A finished upload that was looked into.
 pub struct File {
@@ -77,7 +75,7 @@ async fn look_into(ctx: &Ctx, upload: i64, key: String, kind: &str) -> std::resu
     let invalid = |why: &str| INVALID_MODEL.on("upload").cause(why);
     let info = ctx.cx.ports.blobs.head(&key).await.map_err(unavailable)?;
     let info = info.ok_or_else(|| invalid("there is no file"))?;
-    if kind != "ckp" && info.size > MAX_ADAPTER {
+    if kind != "ckp" && info.size > MAX_LORA {
         return Err(MODEL_TOO_LARGE.on("upload").arg("1 GiB"));
     }
     let rest = info.size.checked_sub(LENGTH).ok_or_else(|| invalid("it is shorter than a header's length"))?;

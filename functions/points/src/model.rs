@@ -91,9 +91,11 @@ impl Order {
             seed: u32::try_from(seed % (MAX_SEED + 1)).unwrap_or_default(),
             n: 1,
             strength: (!self.pictures.is_empty()).then(|| values.number("strength").unwrap_or(STRENGTH)),
+            mask: None,
             from_images: self.pictures.clone(),
             // Nobody has seen a picture from outside yet; the runner will.
             auto_aspect: model.aspect_ratio == "auto" && start.is_none() && !self.pictures.is_empty(),
+            loras: Vec::new(),
         })
     }
 }

@@ -1,11 +1,12 @@
 //! The handlers. Each is one database batch; delivery of hints goes on after the reply.
 
 use ::store::{list, outbox, queueing, tasks, watch, webhooks};
-use domain::messages::{NO_PRICE, TASK_ENDED};
+use domain::messages::{MODEL_NOT_READY, NO_PRICE, TASK_ENDED};
 use domain::outbound;
 use ports::{Rows, Stmt};
 use web::{Ctx, Json, PathId, Reply, Result};
 
+use crate::loras;
 use crate::model::{self, NewTask};
 use crate::store::{self, TASKS};
 
@@ -30,12 +31,22 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     let nonce = ctx.cx.token();
     let queued = task.queued(&ctx, &nonce);
     batch.meaning("gone", &NO_PRICE);
-    let mut insert: Vec<Stmt> = task.webhook.iter().map(|url| webhooks::for_task(scope, url)).collect();
+    batch.meaning("conflict", &MODEL_NOT_READY);
+    let mut insert: Vec<Stmt> = task.loras.iter().flat_map(|list| loras::usable(scope, list)).collect();
+    insert.extend(task.webhook.iter().map(|url| webhooks::for_task(scope, url)));
     insert.extend([queueing::priced(scope, &queued), queueing::insert(scope, &queued)]);
+    insert.extend(task.loras.iter().map(|_| loras::settle(scope, &nonce)));
     let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
-    let reply = ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await?;
-    ctx.deliver();
-    Ok(reply)
+    match ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await {
+        Ok(reply) => {
+            ctx.deliver();
+            Ok(reply)
+        }
+        Err(failure) => Err(match &task.loras {
+            Some(list) => loras::named(&*ctx.cx.ports.sql, scope, list, failure.into()).await.into(),
+            None => failure,
+        }),
+    }
 }
 
 pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {

@@ -2,6 +2,7 @@
 //! administrators' to see. What runners do to it is in `callbacks`; the transitions are in `store::tasks`.
 
 mod api;
+mod loras;
 mod model;
 mod store;
 #[cfg(test)]

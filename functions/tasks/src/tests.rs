@@ -1,6 +1,7 @@
 //! The routes over in-memory SQLite with the real migrations. What runners do is tested in `callbacks`.
 
 mod line;
+mod loras;
 
 use edge::native::{Account, Kit};
 use serde_json::{Value, json};
@@ -116,11 +117,7 @@ async fn every_scheduler_of_the_contract_is_served() {
 async fn what_is_not_served_yet_is_said() {
     let kit = kit();
     let ann = kit.user("ann").await;
-    for (field, value) in [
-        ("type", json!("訓練")),
-        ("model_id", json!(1)),
-        ("loras", json!([{"model_id": 1}])),
-    ] {
+    for (field, value) in [("type", json!("訓練")), ("model_id", json!(1))] {
         let mut body = json!({"prompt": "a"});
         body[field] = value;
         let reply = kit.post("/api/tasks", body).by(&ann).send().await;

@@ -90,7 +90,25 @@ pub struct DrawParams {
     /// height are the short side.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auto_aspect: bool,
+    /// Changes of the model that are applied together. A runner asks the edge for the file of the i-th at `lora_path`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loras: Vec<Lora>,
 }
+
+/// A LoRA of the edge's models. The file behind an id never changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lora {
+    pub model_id: Id,
+    pub weight: f64,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Lower-case hex, where the edge knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Bytes of the largest file of a LoRA: a runner has it in memory.
+pub const MAX_LORA: u64 = 1 << 30;
 
 /// What `strength` is when nobody says.
 pub const STRENGTH: f64 = 0.75;
@@ -99,6 +117,11 @@ pub const STRENGTH: f64 = 0.75;
 /// `index` of `DrawParams::from_images`, or behind the last of them its `mask`: a PNG or JPEG.
 pub fn input_path(task: Id, attempt: i64, index: usize) -> String {
     format!("in/{task}/{attempt}/{index}")
+}
+
+/// `GET` here, signed in the same way: the file of `DrawParams::loras[index]`, in safetensors.
+pub fn lora_path(task: Id, attempt: i64, index: usize) -> String {
+    format!("lora/{task}/{attempt}/{index}")
 }
 
 /// Every callback about a held task begins with these.

@@ -65,6 +65,7 @@ mod tests {
             strength: None,
             mask: None,
             auto_aspect: false,
+            loras: Vec::new(),
         };
         DrawJob::new("model".into(), params)
     }

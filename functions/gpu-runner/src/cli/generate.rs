@@ -95,6 +95,7 @@ impl Generate {
             strength: self.strength,
             mask: self.mask.as_ref().map(|path| path.display().to_string()),
             auto_aspect: false,
+            loras: Vec::new(),
         };
         check(&params)?;
         let mut job = DrawJob::new(model::locate(&self.model)?, params);

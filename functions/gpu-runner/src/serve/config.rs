@@ -19,6 +19,8 @@ pub struct Config {
     pub register: Register,
     /// The directory of the model it draws with.
     pub model: PathBuf,
+    /// Where LoRAs of the edge are kept.
+    pub cache: PathBuf,
     /// A preview after every so many steps of a picture, 0 for none; by default after every fifth of them.
     pub preview_every: Option<u32>,
     pub pace: Pace,
@@ -48,6 +50,8 @@ pub struct Pace {
     pub call: Duration,
     /// For how long a picture to start from is asked for while the edge has none to give.
     pub inputs: Duration,
+    /// The same for the file of a LoRA, and how long one call for it may take.
+    pub weights: Duration,
     /// How long the task in hand may go on after the wish to stop.
     pub grace: Duration,
 }
@@ -73,6 +77,7 @@ impl Default for Pace {
             backoff_most: Duration::from_secs(15),
             call: Duration::from_secs(30),
             inputs: Duration::from_secs(45),
+            weights: Duration::from_secs(300),
             grace: Duration::from_secs(20),
         }
     }

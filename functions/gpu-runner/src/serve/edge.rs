@@ -127,6 +127,8 @@ impl Edge {
     /// `GET /callbacks/{path}`: what the edge keeps or fetches for the task under this lease, of at most `most` bytes.
     pub async fn get(&self, path: &str, lease: &str, most: usize, at_most: Duration) -> Result<Bytes, Fault> {
         let request = self.client.get(http::join(&self.base, &format!("callbacks/{path}"))).header(LEASE_HEADER, lease);
+        // Large files take longer than the client's calls do.
+        let request = request.timeout(at_most);
         self.signed_for(request, &format!("get_{path}"), Bytes::new(), most, at_most).await
     }
 

@@ -36,6 +36,11 @@ impl Failure {
         Self { code: "inputs_missing", message: "The pictures to start from could not be had.".into(), retryable: true }
     }
 
+    /// The file of a LoRA could not be had: it is gone, or another time it may be there.
+    pub fn lora_missing(index: usize, retryable: bool) -> Self {
+        Self { code: "lora_unavailable", message: format!("The file of loras[{index}] could not be had."), retryable }
+    }
+
     /// The edge did not take the pictures or the list of them.
     pub fn result_refused() -> Self {
         Self { code: "result_refused", message: "The pictures could not be stored.".into(), retryable: true }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::runner::{
-    Claim, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id, input_path, output_prefix,
+    Claim, Failed, Held, MAX_LORA, Output, Progress, ProgressReply, Succeeded, callback_id, input_path, lora_path,
+    output_prefix,
 };
 use serde::Serialize;
 use tokio::time::sleep;
@@ -97,6 +98,18 @@ impl<'a> Hold<'a> {
             }
         };
         self.insist("the edge's pictures", get).await?
+    }
+
+    /// The file of a LoRA, which takes its time; the lease is extended meanwhile.
+    pub async fn lora(&self, index: usize) -> Result<Bytes, Miss> {
+        let path = lora_path(self.claim.task_id, self.claim.attempt, index);
+        let size = self.claim.params.loras.get(index).map_or(0, |lora| lora.size.min(MAX_LORA)) as usize;
+        let began = Instant::now();
+        let get = async || match self.edge.get(&path, &self.claim.lease, size, self.pace.weights).await {
+            Err(Fault::Passing(why)) if began.elapsed() >= self.pace.weights => Ok(Err(Miss::Unanswered(why))),
+            answer => answer.map(Ok),
+        };
+        self.insist("the edge's models", get).await?
     }
 
     /// Stores a preview, in one attempt that is over before the next sign of life is due; its key.

@@ -16,6 +16,7 @@ mod queue;
 pub mod stop;
 mod task;
 mod tracker;
+mod weights;
 
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,7 @@ use http::{Fault, Refusal};
 use presence::Status;
 use queue::{Message, Queue};
 use stop::Stop;
+use weights::Cache;
 
 /// How long the farewell may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -53,6 +55,7 @@ pub async fn serve(config: Config, make: MakeBackend, stop: Stop) -> Result<()> 
     let mut runner = Runner {
         claims: Streak::new("the edge", &config.pace),
         drawer: Drawer::new(make),
+        cache: Cache::new(&config.cache, config.edge.as_str()),
         config: &config,
         edge: &edge,
         queue,
@@ -75,6 +78,7 @@ struct Runner<'a> {
     edge: &'a Edge,
     queue: Queue,
     drawer: Drawer,
+    cache: Cache,
     claims: Streak,
     status: watch::Sender<Status>,
     stop: &'a Stop,
@@ -127,7 +131,7 @@ impl Runner<'_> {
                 let hold = Hold::new(self.edge, pace, claim, asked);
                 let ack = self.queue.ack(message);
                 // The lease does not wait for the queue.
-                let ((), acked) = join!(task::run(&hold, &mut self.drawer, job, pace, self.stop), ack);
+                let ((), acked) = join!(task::run(&hold, (&mut self.drawer, &self.cache), job, pace, self.stop), ack);
                 said(acked);
                 self.now(Status::Idle);
             }

@@ -10,7 +10,7 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::Id;
-use domain::runner::{Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, input_path, is_output_key, runner_id};
+use domain::runner::{Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, input_path, is_output_key, lora_path, runner_id};
 use domain::webhook::{Secret, derive};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -54,6 +54,8 @@ struct Inner {
     turns: HashMap<Id, Id>,
     /// The pictures to start from, by task and place.
     inputs: HashMap<(Id, usize), Vec<u8>>,
+    /// The files of LoRAs, by task and place.
+    loras: HashMap<(Id, usize), Vec<u8>>,
 }
 
 struct Task {
@@ -106,6 +108,11 @@ impl Edge {
     pub fn inputs(&self, task: Id, files: &[&[u8]]) {
         let files = files.iter().enumerate().map(|(index, file)| ((task, index), file.to_vec()));
         self.inner().inputs.extend(files);
+    }
+
+    pub fn loras(&self, task: Id, files: &[&[u8]]) {
+        let files = files.iter().enumerate().map(|(index, file)| ((task, index), file.to_vec()));
+        self.inner().loras.extend(files);
     }
 
     pub fn message(&self, body: &str) {
@@ -204,7 +211,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
         status: 0,
         id: text("webhook-id"),
         json: serde_json::from_slice(&body).unwrap_or(Value::Null),
-        key: path.strip_prefix("/callbacks/").filter(|_| matches!(what, "put" | "input")).unwrap_or("").to_owned(),
+        key: path.strip_prefix("/callbacks/").filter(|_| matches!(what, "put" | "input" | "lora")).unwrap_or("").to_owned(),
         body,
     };
     let (status, reply, never) = {
@@ -219,7 +226,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
             Some(Answer::Never) => (0, Vec::new(), true),
             None => {
                 let (status, reply) = inner.right(&call, &head.headers);
-                let file = inner.input(&call).filter(|_| what == "input" && status == 200);
+                let file = inner.input(&call).filter(|_| matches!(what, "input" | "lora") && status == 200);
                 (status, file.unwrap_or_else(|| reply.to_string().into_bytes()), false)
             }
         }
@@ -247,6 +254,7 @@ fn name(method: &str, path: &str) -> Option<&'static str> {
         ("POST", "/callbacks/succeeded") => "succeeded",
         ("POST", "/callbacks/failed") => "failed",
         ("GET", path) if path.starts_with("/callbacks/in/") => "input",
+        ("GET", path) if path.starts_with("/callbacks/lora/") => "lora",
         ("PUT", path) if path.starts_with("/callbacks/out/") => "put",
         _ => return None,
     })
@@ -292,7 +300,7 @@ impl Inner {
                 let asked = body["task_id"].as_i64().unwrap_or(0);
                 self.claim(self.turns.get(&asked).copied().unwrap_or(asked))
             }
-            "input" => {
+            "input" | "lora" => {
                 let held = |task: &Task| task.lease.as_deref() == Some(text(LEASE_HEADER));
                 match (call.id == format!("get_{}", call.key) && call.body.is_empty(), self.input(call)) {
                     (false, _) => (401, json!({})),
@@ -318,8 +326,12 @@ impl Inner {
     }
 
     fn input(&self, call: &Call) -> Option<Vec<u8>> {
-        let asked = |task: Id, index: usize| input_path(task, self.tasks[&task].attempt, index) == call.key;
-        self.inputs.iter().find(|((task, index), _)| asked(*task, *index)).map(|(_, file)| file.clone())
+        type Path = fn(Id, i64, usize) -> String;
+        let find = |files: &HashMap<(Id, usize), Vec<u8>>, path: Path| {
+            let asked = |task: Id, index: usize| path(task, self.tasks[&task].attempt, index) == call.key;
+            files.iter().find(|((task, index), _)| asked(*task, *index)).map(|(_, file)| file.clone())
+        };
+        find(&self.inputs, input_path).or_else(|| find(&self.loras, lora_path))
     }
 
     fn claim(&mut self, id: Id) -> (u16, Value) {

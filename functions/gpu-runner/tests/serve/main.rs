@@ -5,6 +5,7 @@ mod faults;
 mod inputs;
 mod lease;
 mod life;
+mod loras;
 mod process;
 mod rig;
 #[path = "../support/mod.rs"]

@@ -125,6 +125,7 @@ fn config(edge: &str) -> Config {
             models: vec!["fake".into()],
         },
         model: "fake".into(),
+        cache: "no-such-directory".into(),
         preview_every: Some(2),
         pace: Pace {
             poll: Duration::from_millis(1),
@@ -153,5 +154,6 @@ pub fn params(prompt: &str, steps: u32, n: u32) -> DrawParams {
         strength: None,
         mask: None,
         auto_aspect: false,
+        loras: Vec::new(),
     }
 }

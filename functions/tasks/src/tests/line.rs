@@ -96,7 +96,10 @@ async fn a_task_is_drawn_over_a_picture_at_its_own_price() {
     for (body, error) in [
         (json!({"prompt": "a", "strength": 0.5}), "missing_parameter:from_image"),
         (json!({"prompt": "a", "mask": "https://a.example.com/m.png"}), "missing_parameter:from_image"),
-        (json!({"prompt": "a", "from_image": "https://a.example.com/a.png", "mask": "http://10.0.0.1/m.png"}), "invalid_parameter:mask"),
+        (
+            json!({"prompt": "a", "from_image": "https://a.example.com/a.png", "mask": "http://10.0.0.1/m.png"}),
+            "invalid_parameter:mask",
+        ),
         (json!({"prompt": "a", "from_image": "http://127.0.0.1/a.png"}), "invalid_parameter:from_image"),
         (json!({"prompt": "a", "from_image": "http://169.254.169.254/latest"}), "invalid_parameter:from_image"),
         (json!({"prompt": "a", "from_image": "file:///etc/passwd"}), "invalid_parameter:from_image"),

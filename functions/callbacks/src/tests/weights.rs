@@ -1,0 +1,58 @@
+//! The files of LoRAs: for whoever holds the task that names them, and nobody else.
+
+use edge::native::{Kit, Reply};
+use ports::{BlobBody, Blobs};
+
+use super::{claim, kit, signed};
+
+const FILE: &[u8] = b"weights";
+
+/// The kit's task, held, with a model; and its lease.
+async fn held() -> (Kit, String) {
+    let kit = kit().await;
+    kit.blobs.put("up/a.bin", "application/octet-stream", None, BlobBody::Bytes(FILE.into())).await.unwrap();
+    kit.sql(
+        "INSERT INTO models (id, name, type, base_model, key, size, status, user_id, created_at, updated_at) \
+         VALUES (7, 'a', 'lora', 'SD1.5', 'up/a.bin', 7, 'success', (SELECT user_id FROM tasks), 0, 0)",
+        [],
+    )
+    .await;
+    kit.sql(
+        "UPDATE tasks SET params = json_set(params, '$.loras', json('[{\"model_id\":7,\"weight\":1.0,\"size\":7}]'))",
+        [],
+    )
+    .await;
+    let lease = claim(&kit).await["lease"].as_str().unwrap().to_string();
+    (kit, lease)
+}
+
+async fn get(kit: &Kit, lease: &str, path: &str, id: &str) -> Reply {
+    signed(kit, "GET", &format!("/callbacks/{path}"), id, b"", lease).await
+}
+
+#[tokio::test]
+async fn a_file_is_given_under_the_lease() {
+    let (kit, lease) = held().await;
+    kit.batches();
+    let reply = get(&kit, &lease, "lora/1/1/0", "get_lora/1/1/0").await;
+    assert_eq!((reply.status, &reply.bytes[..], kit.batches()), (200, FILE, 1), "{}", reply.text());
+    assert_eq!((reply.header("content-type"), reply.header("content-length")), ("application/octet-stream", "7"));
+    let other = "0f".repeat(16);
+    assert_eq!(get(&kit, &other, "lora/1/1/0", "get_lora/1/1/0").await.error(), "stale_lease");
+    assert_eq!(get(&kit, &lease, "lora/1/2/0", "get_lora/1/2/0").await.error(), "stale_lease");
+    assert_eq!(get(&kit, &lease, "lora/1/1/0", "get_lora/1/1/1").await.error(), "invalid_signature");
+    for index in ["1", "256", "-1", "x"] {
+        let path = format!("lora/1/1/{index}");
+        assert_eq!(get(&kit, &lease, &path, &format!("get_{path}")).await.status, 404, "{index}");
+    }
+    assert_eq!(kit.get("/callbacks/lora/1/1/0").send().await.error(), "invalid_signature");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_not_found() {
+    let (kit, lease) = held().await;
+    kit.blobs.delete("up/a.bin").await.unwrap();
+    assert_eq!(get(&kit, &lease, "lora/1/1/0", "get_lora/1/1/0").await.error(), "not_found");
+    kit.sql("DELETE FROM models", []).await;
+    assert_eq!(get(&kit, &lease, "lora/1/1/0", "get_lora/1/1/0").await.error(), "not_found");
+}
