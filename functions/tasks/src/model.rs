@@ -129,7 +129,7 @@ fn draw_params(values: &Values, random: impl Fn() -> String) -> Result<DrawParam
         mask: values.text("mask"),
         auto_aspect: false,
         from_images: from_image.into_iter().collect(),
-        loras: loras(&values),
+        loras: loras(values),
     })
 }
 
