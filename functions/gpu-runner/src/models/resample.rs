@@ -1,45 +1,30 @@
 //! Halving and doubling of pictures between the levels of a network.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, VarBuilder};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
-use crate::nn::conv;
+use crate::nn::{Conv, conv};
 
 /// Convolution of 3 × 3 with stride 2.
-///
-/// Pads by hand, and on the far side only as far as the kernel reaches: candle's gradient of a strided convolution needs
-/// the sides to come out even.
 pub struct Downsample {
-    conv: Conv2d,
-    /// Above and to the left.
-    padding: usize,
+    conv: Conv,
 }
 
 impl Downsample {
     /// `padding` 0 means right and below only, as in the autoencoder; 1 means all around.
     pub fn load(channels: usize, padding: usize, vb: VarBuilder) -> Result<Self> {
-        let config = Conv2dConfig { stride: 2, ..Default::default() };
-        Ok(Self { conv: candle_nn::conv2d(channels, channels, 3, config, vb.pp("conv"))?, padding })
+        Ok(Self { conv: Conv::halving(channels, padding, vb.pp("conv"))? })
     }
 
     /// (batch, channels, h, w) → half of it, rounded up with padding 1 and down with 0.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = x.clone();
-        for dim in [2, 3] {
-            let side = x.dim(dim)?;
-            let Some(room) = (side + self.padding + 1).checked_sub(3) else {
-                candle_core::bail!("a side of {side} is too small to halve")
-            };
-            let reach = 2 * (room / 2) + 3;
-            x = x.pad_with_zeros(dim, self.padding, reach - self.padding - side)?;
-        }
-        self.conv.forward(&x)
+        self.conv.forward(x)
     }
 }
 
 /// Nearest neighbour, then a convolution.
 pub struct Upsample {
-    conv: Conv2d,
+    conv: Conv,
 }
 
 impl Upsample {

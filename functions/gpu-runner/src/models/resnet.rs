@@ -1,17 +1,17 @@
 //! The residual block: norm, activation, convolution, twice, with the time embedding added in between.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Conv2d, Linear, VarBuilder, linear};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
-use crate::nn::{Activation, GroupNorm, conv};
+use crate::nn::{Activation, Around, Conv, GroupNorm, Linear, conv, linear};
 
 pub struct Resnet {
     norm1: GroupNorm,
-    conv1: Conv2d,
+    conv1: Conv,
     time: Option<Linear>,
     norm2: GroupNorm,
-    conv2: Conv2d,
-    shortcut: Option<Conv2d>,
+    conv2: Conv,
+    shortcut: Option<Conv>,
     act: Activation,
     scale: f64,
 }
@@ -44,16 +44,15 @@ impl Resnet {
 
     /// x (batch, inputs, h, w), time (batch, width) → (batch, outputs, h, w).
     pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
-        let mut h = self.conv1.forward(&self.act.apply(&self.norm1.forward(x)?)?)?;
-        if let (Some(project), Some(time)) = (&self.time, time) {
-            let time = project.forward(&self.act.apply(time)?)?;
-            h = h.broadcast_add(&time.unsqueeze(2)?.unsqueeze(3)?)?;
-        }
-        let h = self.conv2.forward(&self.act.apply(&self.norm2.forward(&h)?)?)?;
-        let sum = match &self.shortcut {
-            Some(shortcut) => (shortcut.forward(x)? + h)?,
-            None => (x + h)?,
+        let shift = match (&self.time, time) {
+            (Some(project), Some(time)) => Some(project.forward(&self.act.apply(time)?)?),
+            _ => None,
         };
+        let around = Around { norm: Some((&self.norm1, self.act)), shift: shift.as_ref(), residual: None };
+        let h = self.conv1.forward_with(x, around)?;
+        let x = self.shortcut.as_ref().map_or(Ok(x.clone()), |shortcut| shortcut.forward(x))?;
+        let around = Around { norm: Some((&self.norm2, self.act)), shift: None, residual: Some(&x) };
+        let sum = self.conv2.forward_with(&h, around)?;
         if self.scale == 1.0 { Ok(sum) } else { sum / self.scale }
     }
 }

@@ -2,10 +2,32 @@
 
 use candle_core::{D, Result, Tensor};
 
+use super::cpu::attention::Sizes;
+use super::cpu::{self, values};
+
 /// Most scores held at once, in elements. Unbounded, a 512-pixel picture would want 1 GiB of f32, a 1024-pixel one 16.
 /// On the CPU 4 MiB: what stays near the core (2^18 to 2^22 take the same time, 2^24 half as much again).
 const ON_CPU: usize = 1 << 20;
 const ON_GPU: usize = 1 << 28;
+
+/// softmax(q·kᵀ/√d)·v of several heads side by side.
+///
+/// q (batch, rows, heads·d), k and v (batch, columns, heads·d) → (batch, rows, heads·d).
+pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize) -> Result<Tensor> {
+    if !cpu::serves([q, k, v]) {
+        let [q, k, v] = [split_heads(q, heads)?, split_heads(k, heads)?, split_heads(v, heads)?];
+        return join_heads(&attention(&q, &k, &v, None)?);
+    }
+    let (batch, rows, width) = q.dims3()?;
+    let columns = k.dim(1)?;
+    if heads == 0 || !width.is_multiple_of(heads) || [k, v].iter().any(|t| t.dims() != [batch, columns, width]) {
+        candle_core::bail!("{heads} heads over {:?}, {:?} and {:?}", q.shape(), k.shape(), v.shape());
+    }
+    let (q, k, v) = (q.contiguous()?, k.contiguous()?, v.contiguous()?);
+    let sizes = Sizes { batch, heads, rows, columns, d: width / heads };
+    let out = cpu::attention::attention(&values(&q)?, &values(&k)?, &values(&v)?, sizes);
+    Tensor::from_vec(out, (batch, rows, width), q.device())
+}
 
 /// softmax(q·kᵀ/√d + mask)·v (Vaswani et al. 2017), in slices of rows.
 ///

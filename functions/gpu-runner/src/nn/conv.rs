@@ -1,10 +1,168 @@
-//! Square convolutions.
+//! Square convolutions, with what usually stands before and after them.
 
-use candle_core::Result;
+use candle_core::{Module, Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, VarBuilder};
 
+use super::cpu::conv::{Kernel, Walk};
+use super::cpu::{self, values};
+use super::{Activation, GroupNorm};
+
+pub struct Conv {
+    weights: Weights,
+    bias: Option<Tensor>,
+    stride: usize,
+    /// Above and to the left.
+    padding: usize,
+}
+
+enum Weights {
+    /// (outputs, inputs, side, side), for devices and for training.
+    Plain(Tensor),
+    /// The same for the CPU's kernel.
+    Packed(Kernel),
+}
+
+/// What is done to a picture around a convolution.
+#[derive(Default)]
+pub struct Around<'a> {
+    /// First the input is normed and activated.
+    pub norm: Option<(&'a GroupNorm, Activation)>,
+    /// (batch, outputs), added to all pixels.
+    pub shift: Option<&'a Tensor>,
+    /// Of the result's shape, added to it.
+    pub residual: Option<&'a Tensor>,
+}
+
 /// `kernel` × `kernel`, stride 1, padded so that the picture keeps its size. `kernel` is odd.
-pub fn conv(inputs: usize, outputs: usize, kernel: usize, vb: VarBuilder) -> Result<Conv2d> {
-    let config = Conv2dConfig { padding: kernel / 2, ..Default::default() };
-    candle_nn::conv2d(inputs, outputs, kernel, config, vb)
+pub fn conv(inputs: usize, outputs: usize, kernel: usize, vb: VarBuilder) -> Result<Conv> {
+    Conv::load((inputs, outputs, kernel), 1, kernel / 2, vb)
+}
+
+impl Conv {
+    /// Stride 2 with a kernel of 3. `padding` is that above and to the left; right and below it goes as far as the kernel
+    /// reaches.
+    pub fn halving(channels: usize, padding: usize, vb: VarBuilder) -> Result<Self> {
+        Self::load((channels, channels, 3), 2, padding, vb)
+    }
+
+    fn load(
+        (inputs, outputs, side): (usize, usize, usize),
+        stride: usize,
+        padding: usize,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let conv = candle_nn::conv2d(inputs, outputs, side, Conv2dConfig::default(), vb)?;
+        let (weight, bias) = (conv.weight(), conv.bias().cloned());
+        let weights = if cpu::serves([weight].into_iter().chain(&bias)) {
+            let weight = weight.contiguous()?;
+            Weights::Packed(Kernel::pack(&values(&weight)?, outputs, inputs, side))
+        } else {
+            Weights::Plain(weight.clone())
+        };
+        Ok(Self { weights, bias, stride, padding })
+    }
+
+    /// (outputs, inputs, side, side).
+    pub fn weight(&self) -> Result<Tensor> {
+        match &self.weights {
+            Weights::Plain(weight) => Ok(weight.clone()),
+            Weights::Packed(kernel) => {
+                let shape = (kernel.outputs, kernel.inputs, kernel.side, kernel.side);
+                Tensor::from_vec(kernel.unpack(), shape, &candle_core::Device::Cpu)
+            }
+        }
+    }
+
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
+    /// (batch, inputs, h, w) → (batch, outputs, h, w), or half of h and w: with padding 1 rounded up, with 0 down.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_with(x, Around::default())
+    }
+
+    /// The same with what stands around it.
+    pub fn forward_with(&self, x: &Tensor, around: Around) -> Result<Tensor> {
+        let given = [Some(x), around.shift, around.residual];
+        let norms = around.norm.iter().flat_map(|(norm, _)| norm.parameters());
+        match &self.weights {
+            Weights::Packed(kernel) if cpu::serves(given.into_iter().flatten().chain(norms)) => {
+                self.on_cpu(kernel, x, around)
+            }
+            _ => self.plain(x, around),
+        }
+    }
+
+    fn on_cpu(&self, kernel: &Kernel, x: &Tensor, around: Around) -> Result<Tensor> {
+        let x = match around.norm {
+            Some((norm, act)) if act != Activation::Silu => act.apply(&norm.forward(x)?)?,
+            _ => x.contiguous()?,
+        };
+        let (batch, inputs, h, w) = x.dims4()?;
+        let (height, width) = (self.reach(h, kernel.side)?, self.reach(w, kernel.side)?);
+        let shape = (batch, kernel.outputs, height, width);
+        if inputs != kernel.inputs
+            || around.shift.is_some_and(|shift| shift.dims() != [batch, kernel.outputs])
+            || around.residual.is_some_and(|residual| residual.dims() != [shape.0, shape.1, shape.2, shape.3])
+        {
+            candle_core::bail!("shapes around a convolution of {:?} do not fit", x.shape());
+        }
+        let norm = match around.norm {
+            Some((norm, Activation::Silu)) => Some(norm.affine(&x)?),
+            _ => None,
+        };
+        let contiguous = |tensor: Option<&Tensor>| tensor.map(Tensor::contiguous).transpose();
+        let (shift, residual) = (contiguous(around.shift)?, contiguous(around.residual)?);
+        let bias = self.bias.as_ref().map(values).transpose()?;
+        let shift = shift.as_ref().map(values).transpose()?;
+        let residual = residual.as_ref().map(values).transpose()?;
+        let around = cpu::conv::Around {
+            norm: norm.as_deref(),
+            bias: bias.as_deref(),
+            shift: shift.as_deref(),
+            residual: residual.as_deref(),
+        };
+        let walk = Walk { stride: self.stride, padding: self.padding, from: (h, w), to: (height, width) };
+        Tensor::from_vec(cpu::conv::conv(kernel, &values(&x)?, walk, around), shape, x.device())
+    }
+
+    /// How many results a side gives.
+    fn reach(&self, side: usize, kernel: usize) -> Result<usize> {
+        let padded = side + self.padding + if self.stride == 1 { self.padding } else { 1 };
+        match padded.checked_sub(kernel) {
+            Some(room) if side > 0 => Ok(room / self.stride + 1),
+            _ => candle_core::bail!("a side of {side} is too small for a convolution"),
+        }
+    }
+
+    fn plain(&self, x: &Tensor, around: Around) -> Result<Tensor> {
+        let mut x = x.clone();
+        if let Some((norm, act)) = around.norm {
+            x = act.apply(&norm.forward(&x)?)?;
+        }
+        let weight = self.weight()?;
+        if self.stride != 1 {
+            // Pads by hand, and on the far side only as far as the kernel reaches: candle's gradient of a strided
+            // convolution needs the sides to come out even.
+            let kernel = weight.dim(3)?;
+            for dim in [2, 3] {
+                let side = x.dim(dim)?;
+                let reach = self.stride * (self.reach(side, kernel)? - 1) + kernel;
+                // With no padding, the last pixel of an even side may be beyond the reach.
+                let missing = reach.saturating_sub(self.padding + side);
+                x = x.pad_with_zeros(dim, self.padding, missing)?.narrow(dim, 0, reach)?;
+            }
+        }
+        let padding = if self.stride == 1 { self.padding } else { 0 };
+        let config = Conv2dConfig { stride: self.stride, padding, ..Default::default() };
+        let mut out = Conv2d::new(weight, self.bias.clone(), config).forward(&x)?;
+        if let Some(shift) = around.shift {
+            out = out.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
+        }
+        match around.residual {
+            Some(residual) => out + residual,
+            None => Ok(out),
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use candle_core::{D, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
+use super::cpu::{self, values};
+
 /// Over the last dimension (Ba, Kiros, Hinton 2016).
 pub struct LayerNorm {
     weight: Tensor,
@@ -23,6 +25,12 @@ impl LayerNorm {
 
     /// (…, width) → the same.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if cpu::serves([x, &self.weight, &self.bias]) && x.dim(D::Minus1)? == self.weight.elem_count() {
+            let x = x.contiguous()?;
+            let (weight, bias) = (values(&self.weight)?, values(&self.bias)?);
+            let out = cpu::norm::layer(&values(&x)?, &weight, &bias, self.eps as f32);
+            return Tensor::from_vec(out, x.shape(), x.device());
+        }
         standardize(x, self.eps)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
     }
 }
@@ -47,6 +55,11 @@ impl GroupNorm {
 
     /// (batch, channels, …) → the same.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if cpu::serves(self.parameters().into_iter().chain([x])) {
+            let x = x.contiguous()?;
+            let out = cpu::norm::apply(&values(&x)?, &self.affine(&x)?, false);
+            return Tensor::from_vec(out, x.shape(), x.device());
+        }
         let shape = x.shape();
         let (batch, channels) = (x.dim(0)?, x.dim(1)?);
         standardize(&x.reshape((batch, self.groups, ()))?, self.eps)?
@@ -54,6 +67,22 @@ impl GroupNorm {
             .broadcast_mul(&self.weight)?
             .broadcast_add(&self.bias)?
             .reshape(shape)
+    }
+}
+
+impl GroupNorm {
+    pub(super) fn parameters(&self) -> [&Tensor; 2] {
+        [&self.weight, &self.bias]
+    }
+
+    /// What it does to each channel of each picture; x is contiguous, and all is as the CPU's kernels want it.
+    pub(super) fn affine(&self, x: &Tensor) -> Result<Vec<cpu::Affine>> {
+        let (batch, channels) = (x.dim(0)?, x.dim(1)?);
+        if channels != self.weight.elem_count() {
+            candle_core::bail!("{channels} channels for a norm of {}", self.weight.elem_count());
+        }
+        let (weight, bias) = (values(&self.weight)?, values(&self.bias)?);
+        Ok(cpu::norm::group(&values(x)?, batch, self.groups, &weight, &bias, self.eps as f32))
     }
 }
 

@@ -1,10 +1,10 @@
 //! One transformer layer of the text encoder: norm before attention, norm before the feed-forward part.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder, linear};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use super::TextConfig;
-use crate::nn::{Activation, LayerNorm, attention, join_heads, split_heads};
+use crate::nn::{Activation, LayerNorm, Linear, attention, join_heads, linear, split_heads};
 
 pub struct Layer {
     norm1: LayerNorm,

@@ -8,8 +8,8 @@ mod sight;
 mod time;
 mod transformer;
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Conv2d, VarBuilder};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use added::AddedEmbedding;
 pub use added::{Added, Conditioning};
@@ -19,19 +19,19 @@ pub use hyper::{Bend, Hypernetwork, Hypernetworks, Step};
 pub use sight::{Features, Sight};
 use time::TimeEmbedding;
 
-use crate::nn::{Activation, GroupNorm, conv};
+use crate::nn::{Activation, Around, Conv, GroupNorm, conv};
 
 pub struct Unet {
     center: bool,
     time: TimeEmbedding,
     added: Option<AddedEmbedding>,
-    conv_in: Conv2d,
+    conv_in: Conv,
     down: Vec<Down>,
     middle: Middle,
     up: Vec<Up>,
     norm_out: GroupNorm,
     act: Activation,
-    conv_out: Conv2d,
+    conv_out: Conv,
 }
 
 impl Unet {
@@ -95,6 +95,6 @@ impl Unet {
         for level in &self.up {
             x = level.forward(x, &time, text, sight, &mut skips)?;
         }
-        self.conv_out.forward(&self.act.apply(&self.norm_out.forward(&x)?)?)
+        self.conv_out.forward_with(&x, Around { norm: Some((&self.norm_out, self.act)), ..Default::default() })
     }
 }

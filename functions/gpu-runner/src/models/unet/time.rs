@@ -1,10 +1,10 @@
 //! Numbers as a network sees them: sines of many wavelengths, then two linear layers.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder, linear};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use super::UnetConfig;
-use crate::nn::Activation;
+use crate::nn::{Activation, Linear, linear};
 
 /// The time.
 pub struct TimeEmbedding {
@@ -64,7 +64,7 @@ impl TwoLayers {
 
     /// (batch, inputs) → (batch, outputs).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = x.to_dtype(self.linear1.weight().dtype())?;
+        let x = x.to_dtype(self.linear1.dtype())?;
         self.linear2.forward(&self.act.apply(&self.linear1.forward(&x)?)?)
     }
 }

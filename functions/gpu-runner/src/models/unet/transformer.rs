@@ -1,11 +1,11 @@
 //! The transformer after a residual block: pixels attend to each other, then to the text.
 
-use candle_core::{D, Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder, linear, linear_no_bias};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use super::hyper::bent;
 use super::{Hypernetworks, Level, Sight, UnetConfig};
-use crate::nn::{GroupNorm, LayerNorm, attention, join_heads, split_heads};
+use crate::nn::{GroupNorm, LayerNorm, Linear, attend, geglu, linear, linear_no_bias};
 
 /// The reference fixes both, whatever the configuration says about the other norms.
 const GROUP_EPS: f64 = 1e-6;
@@ -27,7 +27,7 @@ impl Transformer {
             }
             // A convolution of one pixel is a linear layer whose weights have two more dimensions.
             let conv = crate::nn::conv(width, width, 1, vb.pp(name))?;
-            Ok(Linear::new(conv.weight().reshape((width, width))?, conv.bias().cloned()))
+            Linear::new(&conv.weight()?.reshape((width, width))?, conv.bias().cloned())
         };
         let blocks = (0..level.depth)
             .map(|i| Block::load(level, vb.pp(format!("transformer_blocks.{i}"))))
@@ -81,12 +81,10 @@ impl Block {
 
     fn forward(&self, x: &Tensor, context: &Tensor, sight: &mut Sight) -> Result<Tensor> {
         let h = self.norm1.forward(x)?;
-        let x = (x + self.itself.forward(&h, &sight.context(&h)?)?)?;
-        let x = (&x + self.text.forward(&self.norm2.forward(&x)?, context)?)?;
-        // GEGLU (Shazeer 2020), with the exact gelu.
-        let halves = self.widen.forward(&self.norm3.forward(&x)?)?.chunk(2, D::Minus1)?;
-        let [value, gate] = halves.as_slice() else { candle_core::bail!("an odd feed-forward width") };
-        x + self.narrow.forward(&(value * gate.contiguous()?.gelu_erf()?)?)?
+        let x = self.itself.forward(&h, &sight.context(&h)?, x)?;
+        let x = self.text.forward(&self.norm2.forward(&x)?, context, &x)?;
+        let h = geglu(&self.widen.forward(&self.norm3.forward(&x)?)?)?;
+        self.narrow.forward_onto(&h, Some(&x))
     }
 }
 
@@ -111,12 +109,10 @@ impl Attention {
         })
     }
 
-    /// x (batch, rows, width) asks, context (batch, columns, its width) answers.
-    fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
-        let q = split_heads(&self.query.forward(x)?, self.heads)?;
+    /// x (batch, rows, width) asks, context (batch, columns, its width) answers; what comes of it is added to `onto`.
+    fn forward(&self, x: &Tensor, context: &Tensor, onto: &Tensor) -> Result<Tensor> {
         let [keys, values] = bent(&self.hypernetworks, context)?;
-        let k = split_heads(&self.key.forward(&keys)?, self.heads)?;
-        let v = split_heads(&self.value.forward(&values)?, self.heads)?;
-        self.out.forward(&join_heads(&attention(&q, &k, &v, None)?)?)
+        let (q, k, v) = (self.query.forward(x)?, self.key.forward(&keys)?, self.value.forward(&values)?);
+        self.out.forward_onto(&attend(&q, &k, &v, self.heads)?, Some(onto))
     }
 }

@@ -1,10 +1,10 @@
 //! Attention of all pixels to all, with one head.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder, linear};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use super::EPS;
-use crate::nn::{GroupNorm, attention};
+use crate::nn::{GroupNorm, Linear, attend, linear};
 
 pub struct PixelAttention {
     norm: GroupNorm,
@@ -31,9 +31,9 @@ impl PixelAttention {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, channels, h, w) = x.dims4()?;
         let pixels = self.norm.forward(x)?.reshape((batch, channels, h * w))?.transpose(1, 2)?.contiguous()?;
-        let one_head = |layer: &Linear| layer.forward(&pixels)?.unsqueeze(1);
-        let seen = attention(&one_head(&self.query)?, &one_head(&self.key)?, &one_head(&self.value)?, None)?;
-        let out = self.out.forward(&seen.squeeze(1)?)?;
+        let seen =
+            attend(&self.query.forward(&pixels)?, &self.key.forward(&pixels)?, &self.value.forward(&pixels)?, 1)?;
+        let out = self.out.forward(&seen)?;
         out.transpose(1, 2)?.reshape((batch, channels, h, w))? + x
     }
 }

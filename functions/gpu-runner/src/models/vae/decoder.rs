@@ -1,20 +1,20 @@
 //! Latents → pixels.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Conv2d, VarBuilder};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use super::{EPS, Middle, VaeConfig, resnets};
 use crate::models::resample::Upsample;
 use crate::models::resnet::Resnet;
-use crate::nn::{Activation, GroupNorm, conv};
+use crate::nn::{Activation, Around, Conv, GroupNorm, conv};
 
 pub struct Decoder {
-    conv_in: Conv2d,
+    conv_in: Conv,
     middle: Middle,
     levels: Vec<(Vec<Resnet>, Option<Upsample>)>,
     norm_out: GroupNorm,
     act: Activation,
-    conv_out: Conv2d,
+    conv_out: Conv,
 }
 
 impl Decoder {
@@ -56,6 +56,6 @@ impl Decoder {
                 x = upsample.forward(&x, (2 * x.dim(2)?, 2 * x.dim(3)?))?;
             }
         }
-        self.conv_out.forward(&self.act.apply(&self.norm_out.forward(&x)?)?)
+        self.conv_out.forward_with(&x, Around { norm: Some((&self.norm_out, self.act)), ..Default::default() })
     }
 }

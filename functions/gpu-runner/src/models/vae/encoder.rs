@@ -1,20 +1,20 @@
 //! Pixels → moments of the latents.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Conv2d, VarBuilder};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use super::{EPS, Middle, VaeConfig, resnets};
 use crate::models::resample::Downsample;
 use crate::models::resnet::Resnet;
-use crate::nn::{Activation, GroupNorm, conv};
+use crate::nn::{Activation, Around, Conv, GroupNorm, conv};
 
 pub struct Encoder {
-    conv_in: Conv2d,
+    conv_in: Conv,
     levels: Vec<(Vec<Resnet>, Option<Downsample>)>,
     middle: Middle,
     norm_out: GroupNorm,
     act: Activation,
-    conv_out: Conv2d,
+    conv_out: Conv,
 }
 
 impl Encoder {
@@ -56,7 +56,7 @@ impl Encoder {
                 x = downsample.forward(&x)?;
             }
         }
-        let x = self.norm_out.forward(&self.middle.forward(&x)?)?;
-        self.conv_out.forward(&self.act.apply(&x)?)
+        let x = self.middle.forward(&x)?;
+        self.conv_out.forward_with(&x, Around { norm: Some((&self.norm_out, self.act)), ..Default::default() })
     }
 }

@@ -6,15 +6,15 @@ mod config;
 mod decoder;
 mod encoder;
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Conv2d, VarBuilder};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 pub use config::VaeConfig;
 use decoder::Decoder;
 use encoder::Encoder;
 
 use super::resnet::{Resnet, ResnetConfig};
-use crate::nn::conv;
+use crate::nn::{Conv, conv};
 use attention::PixelAttention;
 
 /// The reference fixes it.
@@ -23,8 +23,8 @@ const EPS: f64 = 1e-6;
 pub struct Vae {
     /// Files made for drawing from text alone leave it out.
     encoder: Option<Encoder>,
-    quant: Option<Conv2d>,
-    post_quant: Option<Conv2d>,
+    quant: Option<Conv>,
+    post_quant: Option<Conv>,
     decoder: Decoder,
     scaling: f64,
     shift: f64,
@@ -33,7 +33,7 @@ pub struct Vae {
 impl Vae {
     pub fn load(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
         let latent = config.latent_channels;
-        let pointwise = |on: bool, channels: usize, name: &str| -> Result<Option<Conv2d>> {
+        let pointwise = |on: bool, channels: usize, name: &str| -> Result<Option<Conv>> {
             if on { Ok(Some(conv(channels, channels, 1, vb.pp(name))?)) } else { Ok(None) }
         };
         let encodes = vb.contains_tensor("encoder.conv_in.weight");

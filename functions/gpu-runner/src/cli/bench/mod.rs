@@ -1,0 +1,96 @@
+//! `gpu-runner bench`: how long one network takes, alone or in turns with the reference (`fixtures/bench.py`).
+
+mod preset;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+use clap::Args;
+
+use preset::{Network, Preset};
+
+/// Time a network with random weights: a step of a UNet with both halves of guidance, or the decoding of a picture.
+/// RAYON_NUM_THREADS says how many threads work
+#[derive(Args)]
+pub struct Bench {
+    #[arg(long, value_enum, default_value = "unet-64-128-256")]
+    config: Preset,
+    /// Directory with the network's configuration and weights; both are written there when they are not
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Side of the latents
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
+    size: u16,
+    /// Calls in a turn
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// A turn for each line of the input, answered by a line each: seconds per call
+    #[arg(long)]
+    turns: bool,
+    /// File for what the network gave, as little-endian f32
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Write the directory and leave
+    #[arg(long, requires = "dir")]
+    prepare: bool,
+}
+
+impl Bench {
+    pub fn run(self) -> Result<()> {
+        let network = self.config.open(self.dir.as_deref())?;
+        if self.prepare {
+            return Ok(());
+        }
+        let inputs = self.inputs(&network)?;
+        // The first call finds no memory and no pages.
+        let out = network.call(&inputs)?;
+        if let Some(path) = &self.out {
+            let values = out.flatten_all()?.to_vec1::<f32>()?;
+            let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+            std::fs::write(path, bytes).with_context(|| path.display().to_string())?;
+        }
+        drop(out);
+        let turn = || -> Result<f64> {
+            let start = Instant::now();
+            for _ in 0..self.runs {
+                network.call(&inputs)?;
+            }
+            Ok(start.elapsed().as_secs_f64() / f64::from(self.runs))
+        };
+        if !self.turns {
+            println!("{}: {:.4} s per call", self.config.name(), turn()?);
+            return Ok(());
+        }
+        println!("ready");
+        for line in std::io::stdin().lines() {
+            line?;
+            println!("{:.6}", turn()?);
+            std::io::stdout().flush()?;
+        }
+        Ok(())
+    }
+
+    /// What the reference can make as well: sines of counted numbers.
+    fn inputs(&self, network: &Network) -> Result<Inputs> {
+        let size = usize::from(self.size);
+        let waves = |shape: &[usize]| {
+            let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(|i| (i as f64).sin() as f32).collect();
+            Tensor::from_vec(values, shape, &Device::Cpu)
+        };
+        let batch = network.batch();
+        Ok(Inputs {
+            latents: waves(&[batch, 4, size, size])?,
+            times: Tensor::full(500f32, batch, &Device::Cpu)?,
+            text: waves(&[batch, 77, preset::CONTEXT])?,
+        })
+    }
+}
+
+struct Inputs {
+    latents: Tensor,
+    times: Tensor,
+    text: Tensor,
+}

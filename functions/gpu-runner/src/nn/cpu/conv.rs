@@ -1,0 +1,261 @@
+//! Convolution as a product over channels and taps, without the matrix that im2col makes.
+//!
+//! A band of rows is copied with its padding into one piece, so that each tap is the same piece from another start; rows are
+//! strung together, and the few results between them are not kept. Where a norm and an activation come before, they are
+//! applied in that copy, and the normed picture is never there as a whole.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::tile::{GROUP, Tile, add_product, rows, store};
+use super::vector::{Affine, Silu, Then, map};
+
+/// Numbers in a band: what leaves room for weights in half a megabyte of cache.
+const BAND: usize = 1 << 17;
+
+/// A square kernel's weights, in the order of their use: (outputs / 8, inputs, taps, 8).
+pub struct Kernel {
+    weights: Vec<f32>,
+    pub outputs: usize,
+    pub inputs: usize,
+    pub side: usize,
+}
+
+impl Kernel {
+    /// From (outputs, inputs, side, side).
+    pub fn pack(weights: &[f32], outputs: usize, inputs: usize, side: usize) -> Self {
+        let per_output = inputs * side * side;
+        let mut packed = vec![0.0; outputs.next_multiple_of(GROUP) * per_output];
+        for (output, row) in weights.chunks_exact(per_output).enumerate() {
+            let group = &mut packed[output / GROUP * GROUP * per_output + output % GROUP..];
+            for (to, from) in group.iter_mut().step_by(GROUP).zip(row) {
+                *to = *from;
+            }
+        }
+        Self { weights: packed, outputs, inputs, side }
+    }
+
+    /// Back to (outputs, inputs, side, side).
+    pub fn unpack(&self) -> Vec<f32> {
+        let per_output = self.inputs * self.side * self.side;
+        let output = |i: usize| {
+            self.weights[i / GROUP * GROUP * per_output + i % GROUP..].iter().step_by(GROUP).take(per_output).copied()
+        };
+        (0..self.outputs).flat_map(output).collect()
+    }
+}
+
+/// How a kernel is moved over a picture.
+#[derive(Clone, Copy)]
+pub struct Walk {
+    pub stride: usize,
+    /// Zeros above and to the left; below and to the right there are as many as the size of the result asks for.
+    pub padding: usize,
+    /// Height and width of the input.
+    pub from: (usize, usize),
+    /// Height and width of the result.
+    pub to: (usize, usize),
+}
+
+/// What is done to a picture before and after.
+#[derive(Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// What is done to each channel of each picture; silu comes after.
+    pub norm: Option<&'a [Affine]>,
+    /// Added to each output channel, (outputs).
+    pub bias: Option<&'a [f32]>,
+    /// Added to each output channel of each picture, (batch, outputs).
+    pub shift: Option<&'a [f32]>,
+    /// Added to the result, of its shape.
+    pub residual: Option<&'a [f32]>,
+}
+
+/// (batch, inputs, from) → (batch, outputs, to).
+pub fn conv(kernel: &Kernel, x: &[f32], walk: Walk, around: Around) -> Vec<f32> {
+    let (height, width) = walk.to;
+    let picture = kernel.inputs * walk.from.0 * walk.from.1;
+    if height * width == 0 || picture == 0 || kernel.outputs == 0 {
+        return Vec::new();
+    }
+    let batch = x.len() / picture;
+    let mut out = vec![0f32; batch * kernel.outputs * height * width];
+    let per_row = kernel.inputs * walk.stride * walk.stride * (width + kernel.side);
+    let fitting = (BAND / per_row).saturating_sub(kernel.side).max(1);
+    let shared = height.div_ceil(rayon::current_num_threads().div_ceil(batch));
+    let rows = fitting.min(shared);
+    // What each band writes: its rows of each channel.
+    let mut bands: Vec<Band> = Vec::with_capacity(batch * height.div_ceil(rows));
+    for (b, picture) in out.chunks_exact_mut(kernel.outputs * height * width).enumerate() {
+        let first = bands.len();
+        bands.extend((0..height).step_by(rows).map(|top| Band { picture: b, top, channels: Vec::new() }));
+        for channel in picture.chunks_exact_mut(height * width) {
+            for (band, rows) in bands[first..].iter_mut().zip(channel.chunks_mut(rows * width)) {
+                band.channels.push(rows);
+            }
+        }
+    }
+    let arch = Arch::new();
+    bands.into_par_iter().for_each(|mut band| {
+        let x = &x[band.picture * picture..][..picture];
+        arch.dispatch(Work { kernel, x, walk, around, band: &mut band });
+    });
+    out
+}
+
+struct Band<'a> {
+    picture: usize,
+    /// First row of the result.
+    top: usize,
+    channels: Vec<&'a mut [f32]>,
+}
+
+struct Work<'a, 'b> {
+    kernel: &'a Kernel,
+    x: &'a [f32],
+    walk: Walk,
+    around: Around<'a>,
+    band: &'a mut Band<'b>,
+}
+
+impl WithSimd for Work<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
+    }
+}
+
+/// The padded copy of a band: per channel a plane for each phase of the stride.
+struct Copy {
+    values: Vec<f32>,
+    /// Length of a channel's planes, of a plane, of a row.
+    channel: usize,
+    plane: usize,
+    row: usize,
+}
+
+impl Work<'_, '_> {
+    #[inline(always)]
+    fn run<S: Simd, const C: usize>(mut self, simd: S) {
+        let Some(height) = self.band.channels.first().map(|rows| rows.len() / self.walk.to.1) else { return };
+        let copy = self.copy(simd, height);
+        let (side, stride) = (self.kernel.side, self.walk.stride);
+        // Where each weight's input is for the first result.
+        let tap = |tap: usize| {
+            let (input, y, x) = (tap / (side * side), tap / side % side, tap % side);
+            let phase = y % stride * stride + x % stride;
+            input * copy.channel + phase * copy.plane + y / stride * copy.row + x / stride
+        };
+        let taps: Vec<usize> = (0..self.kernel.inputs * side * side).map(tap).collect();
+        let length = (height - 1) * copy.row + self.walk.to.1;
+        for first in (0..self.kernel.outputs).step_by(C) {
+            let mut at = 0;
+            while at < length {
+                match (length - at).div_ceil(S::F32_LANES) {
+                    1 => self.tile::<S, C, 1>(simd, &copy, &taps, first, at),
+                    2 => self.tile::<S, C, 2>(simd, &copy, &taps, first, at),
+                    _ => self.tile::<S, C, 3>(simd, &copy, &taps, first, at),
+                }
+                at += 3 * S::F32_LANES;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn copy<S: Simd>(&self, simd: S, height: usize) -> Copy {
+        let Walk { stride, padding, from: (from_height, from_width), to: (_, width) } = self.walk;
+        let reach = (self.kernel.side - 1) / stride;
+        let row = width + reach;
+        let plane = (height + reach) * row;
+        let channel = stride * stride * plane;
+        // Vectors read beyond the last result.
+        let mut values = vec![0f32; self.kernel.inputs * channel + 3 * S::F32_LANES];
+        let top = self.band.top * stride;
+        let (first, last) = (top.saturating_sub(padding), (top + (height + reach) * stride - padding).min(from_height));
+        let mut normed = Vec::new();
+        for input in 0..self.kernel.inputs {
+            let mut source =
+                &self.x[(input * from_height + first) * from_width..][..last.saturating_sub(first) * from_width];
+            if let Some(norm) = self.around.norm {
+                normed.resize(source.len(), 0f32);
+                map(simd, source, &mut normed, Then(norm[self.band.picture * self.kernel.inputs + input], Silu));
+                source = &normed;
+            }
+            let planes = &mut values[input * channel..][..channel];
+            for (y, line) in (first..last).zip(source.chunks_exact(from_width)) {
+                let y = y + padding - top;
+                for phase in 0..stride {
+                    // Columns x of the result's grid with x · stride + phase = column of the input + padding.
+                    let begin = padding.saturating_sub(phase).div_ceil(stride);
+                    let from = begin * stride + phase - padding;
+                    let to = &mut planes[(y % stride * stride + phase) * plane + y / stride * row + begin..];
+                    let count = (row - begin).min(from_width.saturating_sub(from).div_ceil(stride));
+                    if stride == 1 {
+                        to[..count].copy_from_slice(&line[from..][..count]);
+                    } else {
+                        for (to, from) in to[..count].iter_mut().zip(line[from..].iter().step_by(stride)) {
+                            *to = *from;
+                        }
+                    }
+                }
+            }
+        }
+        Copy { values, channel, plane, row }
+    }
+
+    /// Results from `at` on, of `C` channels from `first` on.
+    #[inline(always)]
+    fn tile<S: Simd, const C: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        copy: &Copy,
+        taps: &[usize],
+        first: usize,
+        at: usize,
+    ) {
+        let (kernel, around) = (self.kernel, self.around);
+        let kept = C.min(kernel.outputs - first);
+        let mut starts = [0f32; C];
+        for (c, start) in starts[..kept].iter_mut().enumerate() {
+            let bias = around.bias.map_or(0.0, |bias| bias[first + c]);
+            let shift = around.shift.map_or(0.0, |shift| shift[self.band.picture * kernel.outputs + first + c]);
+            *start = bias + shift;
+        }
+        let mut tile: Tile<S, C, V> = [[simd.splat_f32s(0.0); V]; C];
+        for c in 0..C {
+            tile[c] = [simd.splat_f32s(starts[c]); V];
+        }
+        let weights = &kernel.weights[first / GROUP * GROUP * taps.len() + first % GROUP..];
+        let values = &copy.values[at..];
+        let mut weight = 0;
+        for tap in taps {
+            add_product(simd, &mut tile, &weights[weight..], &values[*tap..]);
+            weight += GROUP;
+        }
+        let mut stored = [0f32; 8 * 48];
+        store::<S, C, V>(&tile, &mut stored);
+        let (width, size) = (self.walk.to.1, self.walk.to.0 * self.walk.to.1);
+        for (c, line) in stored.chunks_exact(V * S::F32_LANES).take(kept).enumerate() {
+            let out = &mut *self.band.channels[first + c];
+            let channel = (self.band.picture * kernel.outputs + first + c) * size + self.band.top * width;
+            // The rows that the vectors touch.
+            for y in at / copy.row..=(at + V * S::F32_LANES - 1) / copy.row {
+                let (begin, end) = (at.max(y * copy.row), (at + V * S::F32_LANES).min(y * copy.row + width));
+                if begin >= end || (y + 1) * width > out.len() {
+                    continue;
+                }
+                let to = y * width + begin - y * copy.row;
+                let (out, line) = (&mut out[to..to + end - begin], &line[begin - at..end - at]);
+                match around.residual {
+                    Some(residual) => {
+                        for ((out, value), residual) in out.iter_mut().zip(line).zip(&residual[channel + to..]) {
+                            *out = value + residual;
+                        }
+                    }
+                    None => out.copy_from_slice(line),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! x·Wᵀ + b, with weights that lie in the order of their use.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::tile::{GROUP, Tile, add_product, rows, store};
+
+/// Outputs side by side: two of the widest vectors.
+const PANEL: usize = 32;
+/// Rows whose inputs are packed at once.
+const BAND: usize = 64;
+
+/// Weights as (outputs / 32, inputs, 32).
+pub struct Weights {
+    panels: Vec<f32>,
+    pub outputs: usize,
+    pub inputs: usize,
+}
+
+impl Weights {
+    /// From (outputs, inputs).
+    pub fn pack(weights: &[f32], outputs: usize, inputs: usize) -> Self {
+        let mut panels = vec![0.0; outputs.next_multiple_of(PANEL) * inputs];
+        for (output, row) in weights.chunks_exact(inputs).enumerate() {
+            let panel = &mut panels[output / PANEL * PANEL * inputs + output % PANEL..];
+            for (to, from) in panel.iter_mut().step_by(PANEL).zip(row) {
+                *to = *from;
+            }
+        }
+        Self { panels, outputs, inputs }
+    }
+
+    /// Back to (outputs, inputs).
+    pub fn unpack(&self) -> Vec<f32> {
+        let output = |i: usize| {
+            let panel = &self.panels[i / PANEL * PANEL * self.inputs + i % PANEL..];
+            panel.iter().step_by(PANEL).take(self.inputs).copied()
+        };
+        (0..self.outputs).flat_map(output).collect()
+    }
+}
+
+/// x (rows, inputs) → (rows, outputs); `bias` (outputs); `residual` of the result's shape is added.
+pub fn linear(weights: &Weights, x: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f32> {
+    let (inputs, outputs) = (weights.inputs, weights.outputs);
+    if x.is_empty() || outputs == 0 {
+        return Vec::new();
+    }
+    let rows = x.len() / inputs;
+    let mut out = vec![0f32; rows * outputs];
+    let arch = Arch::new();
+    // All threads get some.
+    let band = rows.div_ceil(rayon::current_num_threads()).next_multiple_of(GROUP).min(BAND);
+    out.par_chunks_mut(band * outputs).enumerate().for_each(|(i, out)| {
+        let x = &x[i * band * inputs..][..out.len() / outputs * inputs];
+        let residual = residual.map(|residual| &residual[i * band * outputs..]);
+        arch.dispatch(Band { weights, x, bias, residual, out });
+    });
+    out
+}
+
+struct Band<'a> {
+    weights: &'a Weights,
+    x: &'a [f32],
+    bias: Option<&'a [f32]>,
+    residual: Option<&'a [f32]>,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Band<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
+    }
+}
+
+impl Band<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const C: usize>(mut self, simd: S) {
+        let inputs = self.weights.inputs;
+        let rows = self.x.len() / inputs;
+        // (rows / 8, inputs, 8)
+        let mut packed = vec![0f32; rows.next_multiple_of(GROUP) * inputs];
+        for (row, values) in self.x.chunks_exact(inputs).enumerate() {
+            let group = &mut packed[row / GROUP * GROUP * inputs + row % GROUP..];
+            for (to, from) in group.iter_mut().step_by(GROUP).zip(values) {
+                *to = *from;
+            }
+        }
+        for column in (0..self.weights.outputs).step_by(2 * S::F32_LANES) {
+            for row in (0..rows).step_by(C) {
+                self.tile::<S, C>(simd, &packed, row, column);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const C: usize>(&mut self, simd: S, packed: &[f32], row: usize, column: usize) {
+        let Weights { panels, outputs, inputs } = self.weights;
+        let (outputs, inputs, span) = (*outputs, *inputs, 2 * S::F32_LANES);
+        let panel = &panels[column / PANEL * PANEL * inputs + column % PANEL..];
+        let left = &packed[row / GROUP * GROUP * inputs + row % GROUP..];
+        let count = span.min(outputs - column);
+        let mut line = [0f32; PANEL];
+        if let Some(bias) = self.bias {
+            line[..count].copy_from_slice(&bias[column..][..count]);
+        }
+        let start = S::as_simd_f32s(&line[..span]).0;
+        let mut tile: Tile<S, C, 2> = [[start[0], start[1]]; C];
+        for i in 0..inputs {
+            add_product(simd, &mut tile, &left[i * GROUP..], &panel[i * PANEL..]);
+        }
+        let mut stored = [0f32; GROUP * PANEL];
+        store::<S, C, 2>(&tile, &mut stored);
+        for (c, line) in stored.chunks_exact(span).take(C).enumerate() {
+            let at = (row + c) * outputs + column;
+            let Some(out) = self.out.get_mut(at..at + count) else { break };
+            match self.residual {
+                Some(residual) => {
+                    for ((out, value), residual) in out.iter_mut().zip(line).zip(&residual[at..]) {
+                        *out = value + residual;
+                    }
+                }
+                None => out.copy_from_slice(&line[..count]),
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Kernels for the CPU: single precision, without gradients. Each is safe code over vectors of the width that the machine
+//! turns out to have (`pulp`: AVX-512, AVX2 with FMA, NEON, or none).
+//!
+//! Knows slices, not layers: the layers ask `serves` first, and have a way of candle's operations beside it.
+
+pub mod attention;
+pub mod conv;
+pub mod gate;
+pub mod linear;
+pub mod norm;
+mod tile;
+mod vector;
+
+pub use vector::Affine;
+
+use std::ops::{Deref, Range};
+
+use candle_core::{CpuStorage, DType, Result, Storage, Tensor};
+
+/// Whether these are single precision numbers in memory that nothing asks gradients of.
+pub fn serves<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
+    tensors.into_iter().all(|t| t.device().is_cpu() && t.dtype() == DType::F32 && !t.track_op())
+}
+
+/// The numbers of a contiguous tensor that `serves` accepts.
+pub fn values(tensor: &Tensor) -> Result<impl Deref<Target = [f32]>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        candle_core::bail!("numbers that do not lie in a row")
+    };
+    match &*storage {
+        Storage::Cpu(CpuStorage::F32(all)) if all.len() >= end => {}
+        _ => candle_core::bail!("not single precision in memory"),
+    }
+    Ok(Values { storage, range: start..end })
+}
+
+struct Values<G> {
+    storage: G,
+    range: Range<usize>,
+}
+
+impl<G: Deref<Target = Storage>> Deref for Values<G> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(all)) => &all[self.range.clone()],
+            _ => &[],
+        }
+    }
+}
