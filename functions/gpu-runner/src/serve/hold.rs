@@ -104,8 +104,10 @@ impl<'a> Hold<'a> {
     pub async fn lora(&self, index: usize) -> Result<Bytes, Miss> {
         let path = lora_path(self.claim.task_id, self.claim.attempt, index);
         let size = self.claim.params.loras.get(index).map_or(0, |lora| lora.size.min(MAX_LORA)) as usize;
+        // A refusal may be longer than the file.
+        let most = size.max(http::MAX_ANSWER);
         let began = Instant::now();
-        let get = async || match self.edge.get(&path, &self.claim.lease, size, self.pace.weights).await {
+        let get = async || match self.edge.get(&path, &self.claim.lease, most, self.pace.weights).await {
             Err(Fault::Passing(why)) if began.elapsed() >= self.pace.weights => Ok(Err(Miss::Unanswered(why))),
             answer => answer.map(Ok),
         };

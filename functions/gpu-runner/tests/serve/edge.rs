@@ -211,7 +211,11 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
         status: 0,
         id: text("webhook-id"),
         json: serde_json::from_slice(&body).unwrap_or(Value::Null),
-        key: path.strip_prefix("/callbacks/").filter(|_| matches!(what, "put" | "input" | "lora")).unwrap_or("").to_owned(),
+        key: path
+            .strip_prefix("/callbacks/")
+            .filter(|_| matches!(what, "put" | "input" | "lora"))
+            .unwrap_or("")
+            .to_owned(),
         body,
     };
     let (status, reply, never) = {
