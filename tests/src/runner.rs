@@ -75,7 +75,7 @@ impl Runner {
         assert_eq!((&answer["key"], &answer["sha256"]), (&json!(key), &json!(sha256)));
         let (width, height) = (claim.params.width, claim.params.height);
         let seed = claim.params.seed + u32::from(name);
-        Output { key, size: file.len() as u64, sha256, width, height, seed }
+        Output { key, size: file.len() as u64, sha256, width, height, seed, nsfw: None, embedding: None }
     }
 }
 

@@ -3,7 +3,7 @@
 use domain::messages::{INVALID_PARAMETER, OBJECT_MISSING, STALE_LEASE, WRONG_OUTPUTS};
 use domain::runner::{
     Claim, ClaimRequest, DrawParams, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id,
-    is_output_key,
+    embedding_vector, is_output_key,
 };
 use domain::webhook::TOLERANCE;
 use domain::{Error, error::Arg};
@@ -118,6 +118,9 @@ async fn check_outputs(ctx: &Ctx, held: &Held, outputs: &[Output]) -> std::resul
     }
     for output in outputs {
         if !is_output_key(&output.key, held.task_id, held.attempt) || output.width == 0 || output.height == 0 {
+            return Err(invalid("outputs"));
+        }
+        if output.embedding.as_deref().is_some_and(|text| embedding_vector(text).is_none()) {
             return Err(invalid("outputs"));
         }
         let stored = ctx.cx.ports.blobs.head(&output.key).await;

@@ -4,7 +4,7 @@ mod inputs;
 mod weights;
 
 use domain::room::Event;
-use domain::runner::{Held, Output, RUNNER_HEADER, callback_id, runner_id, secret_purpose};
+use domain::runner::{Held, Output, RUNNER_HEADER, callback_id, embedding_text, runner_id, secret_purpose};
 use domain::webhook::derive;
 use edge::native::{Kit, Reply};
 use serde_json::{Value, json};
@@ -78,7 +78,16 @@ async fn put(kit: &Kit, claim: &Value, name: u8) -> Output {
     let reply = signed(kit, "PUT", &format!("/callbacks/{key}"), &format!("put_{key}"), PNG, lease).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["sha256"], sha256_hex(PNG));
-    Output { key, size: PNG.len() as u64, sha256: sha256_hex(PNG), width: 64, height: 64, seed: 5 }
+    Output {
+        key,
+        size: PNG.len() as u64,
+        sha256: sha256_hex(PNG),
+        width: 64,
+        height: 64,
+        seed: 5,
+        nsfw: None,
+        embedding: None,
+    }
 }
 
 async fn finish(kit: &Kit, claim: &Value, seq: i64, first: u8) -> Reply {
@@ -219,10 +228,48 @@ async fn late_repeated_and_reordered_callbacks_change_nothing() {
     assert_eq!((late.status, status(&kit).await.as_str()), (409, "success"));
 }
 
+#[tokio::test]
+async fn what_the_model_saw_is_kept_with_the_pictures() {
+    let kit = kit().await;
+    let claim = claim(&kit).await;
+    let (mut one, mut two) = (put(&kit, &claim, 1).await, put(&kit, &claim, 2).await);
+    two.seed = 6;
+    one.embedding = Some(embedding_text(&[0.6, 0.0, -0.8]));
+    one.nsfw = Some(true);
+    for text in ["", "!", "AACAPw==AACAPw==", &embedding_text(&[0.6, 0.6, 0.6]), &embedding_text(&[f32::NAN])] {
+        two.embedding = Some(text.to_string());
+        let reply = post(&kit, "succeeded", with(held(&claim, 1), json!({"outputs": [one, two]}))).await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_parameter:outputs"), "{text}");
+    }
+    two.embedding = None;
+    let reply = post(&kit, "succeeded", with(held(&claim, 1), json!({"outputs": [one, two]}))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let rows = kit
+        .sql("SELECT i.nsfw, e.dim, e.vector FROM images i LEFT JOIN image_embeddings e ON e.image_id = i.id ORDER BY i.id", [])
+        .await;
+    let first = rows.first().unwrap();
+    assert_eq!(
+        (first.int("nsfw"), first.int("dim"), first.text("vector")),
+        (Some(1), Some(3), one.embedding.as_deref())
+    );
+    assert_eq!(kit.number("SELECT count(*) FROM images WHERE nsfw IS NULL").await, 1);
+    kit.sql("DELETE FROM images", []).await;
+    assert_eq!(kit.number("SELECT count(*) FROM image_embeddings").await, 0);
+}
+
 async fn finish_again(kit: &Kit, claim: &Value) -> Reply {
     let output = |name: u8, seed: u32| {
         let key = format!("out/1/{}/{}.png", claim["attempt"], domain::id::hex(&[name; 16]));
-        Output { key, size: PNG.len() as u64, sha256: sha256_hex(PNG), width: 64, height: 64, seed }
+        Output {
+            key,
+            size: PNG.len() as u64,
+            sha256: sha256_hex(PNG),
+            width: 64,
+            height: 64,
+            seed,
+            nsfw: None,
+            embedding: None,
+        }
     };
     post(kit, "succeeded", with(held(claim, 2), json!({"outputs": [output(1, 5), output(2, 6)]}))).await
 }

@@ -26,6 +26,7 @@ pub static IMAGES: Spec = Spec {
         Column::new("strength", "t.strength", Kind::Real),
         Column::new("task_id", "t.task_id", Kind::LooseId),
         Column::new("hash", "t.sha256", Kind::Text),
+        Column::new("nsfw", "CASE t.nsfw WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END", Kind::Json),
         Column::new("public", "t.public", Kind::Bool),
         Column::new("tags", TAGS, Kind::Json),
         Column::new("user_id", "t.user_id", Kind::User),

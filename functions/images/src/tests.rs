@@ -61,6 +61,17 @@ fn png_with(texts: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn what_the_safety_checker_said_is_shown() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let id = image(&kit, &ann, "a cat", true).await;
+    for (nsfw, shown) in [(None, json!(null)), (Some(0), json!(false)), (Some(1), json!(true))] {
+        kit.sql("UPDATE images SET nsfw = ?1", [nsfw.into()]).await;
+        assert_eq!(kit.get(&format!("/api/images/{id}")).send().await.json()["nsfw"], shown);
+    }
+}
+
+#[tokio::test]
 async fn a_file_says_how_it_was_made() {
     let kit = kit();
     let words = "a fox\nSteps: 20, Sampler: Euler, CFG scale: 7";
@@ -104,7 +115,7 @@ async fn an_image_from_beginning_to_end() {
     let key = kit.blobs.keys().remove(0);
     let expected = json!({"id": id, "name": "", "url": format!("/files/{key}"), "width": 64, "height": 72,
         "prompt": "a cat", "negative_prompt": "blurry", "num_inference_steps": 20, "guidance_scale": 7.5,
-        "scheduler": "DDIM", "seed": 42, "from_image": null, "strength": null, "task_id": null, "hash": "abc",
+        "scheduler": "DDIM", "seed": 42, "from_image": null, "strength": null, "task_id": null, "hash": "abc", "nsfw": null,
         "public": true, "tags": [], "user_id": ann.id,
         "created_at": "2026-11-20T00:00:01.000Z", "updated_at": "2026-11-20T00:00:01.000Z"});
     assert_eq!(kit.get("/api/images/1").send().await.json(), expected);

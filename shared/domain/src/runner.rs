@@ -1,5 +1,6 @@
 //! What the edge and a runner say to each other (API.md §5), as serde types shared by both ends.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
@@ -164,6 +165,34 @@ pub struct Output {
     pub width: u32,
     pub height: u32,
     pub seed: u32,
+    /// What the model's own safety checker says; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nsfw: Option<bool>,
+    /// What the picture shows, for finding similar ones: `embedding_text` of a vector of unit length. Absent where the
+    /// model has no image encoder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<String>,
+}
+
+/// Numbers of the longest embedding.
+pub const MAX_EMBEDDING: usize = 1024;
+
+/// Base64 of the numbers, in single precision, the lowest byte first.
+pub fn embedding_text(vector: &[f32]) -> String {
+    STANDARD.encode(vector.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+}
+
+/// The vector of an `embedding_text`, if it is one of unit length.
+pub fn embedding_vector(text: &str) -> Option<Vec<f32>> {
+    if text.len() > (4 * MAX_EMBEDDING).div_ceil(3) * 4 {
+        return None;
+    }
+    let bytes = STANDARD.decode(text).ok()?;
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    let vector: Vec<f32> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
+    let length: f64 = vector.iter().map(|value| f64::from(*value).powi(2)).sum();
+    // Not a number is not near 1 either.
+    (rest.is_empty() && vector.len() <= MAX_EMBEDDING && (length - 1.0).abs() < 1e-3).then_some(vector)
 }
 
 /// `POST /callbacks/succeeded`.
@@ -235,6 +264,22 @@ mod tests {
         assert!(!is_output_key(&key, 7, 1));
         assert!(!is_output_key("out/7/2/../../x.png", 7, 2));
         assert!(!is_output_key(&key.replace(".png", ".PNG"), 7, 2));
+    }
+
+    #[test]
+    fn embeddings_are_of_unit_length() {
+        for length in [1, 3, MAX_EMBEDDING] {
+            let vector = vec![(1.0 / length as f32).sqrt(); length];
+            assert_eq!(embedding_vector(&embedding_text(&vector)), Some(vector));
+        }
+        let long = vec![(1.0 / 1025f32).sqrt(); MAX_EMBEDDING + 1];
+        for vector in [&[][..], &[0.0], &[2.0], &[f32::NAN], &[f32::INFINITY], &[1.0, f32::NAN], &long] {
+            assert_eq!(embedding_vector(&embedding_text(vector)), None);
+        }
+        for text in ["", "AACAPw", "AACAPw==x", "AACAPwA=", "!", &"A".repeat(1 << 20)] {
+            assert_eq!(embedding_vector(text), None, "{:.20}", text);
+        }
+        assert_eq!(embedding_vector("AACAPw=="), Some(vec![1.0]));
     }
 
     #[test]

@@ -125,8 +125,8 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
         scope.stmt(
             format!(
                 "INSERT INTO images (name, key, width, height, size, sha256, prompt, negative_prompt, num_inference_steps, \
-                 guidance_scale, scheduler, seed, from_image, strength, public, user_id, task_id, task_index, created_at, updated_at) \
-                 SELECT t.name, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, t.public, t.user_id, t.id, o.key, ?2, ?2 \
+                 guidance_scale, scheduler, seed, from_image, strength, nsfw, public, user_id, task_id, task_index, created_at, updated_at) \
+                 SELECT t.name, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, t.public, t.user_id, t.id, o.key, ?2, ?2 \
                  FROM json_each(?4) o JOIN tasks t ON t.id = ?3",
                 picture("key"),
                 picture("width"),
@@ -141,6 +141,16 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
                 picture("seed"),
                 parameter("from_images[0]"),
                 parameter("strength"),
+                picture("nsfw"),
+            ),
+            [task.clone(), list.clone()],
+        ),
+        // Of base64 without its padding, three bytes stand in four characters; a number has four bytes.
+        scope.stmt(
+            format!(
+                "INSERT INTO image_embeddings (image_id, dim, vector) SELECT i.id, length(rtrim({0}, '=')) * 3 / 16, {0} \
+                 FROM json_each(?4) o JOIN images i ON i.task_id = ?3 AND i.task_index = o.key WHERE {0} IS NOT NULL",
+                picture("embedding"),
             ),
             [task.clone(), list.clone()],
         ),
