@@ -1,0 +1,9 @@
+//! LoRA, textual inversion, hypernetworks and prompts: parity on the fixtures that `fixtures/adapters.py` made, what
+//! switching leaves behind, and files that lie.
+
+mod fixture;
+mod layers;
+mod parity;
+mod prompts;
+mod refusals;
+mod switching;
