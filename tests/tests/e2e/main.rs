@@ -6,6 +6,7 @@ mod gateway;
 mod hostile;
 mod images;
 mod keys;
+mod models;
 mod points;
 mod points_admin;
 mod queues;
