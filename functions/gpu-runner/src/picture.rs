@@ -39,6 +39,19 @@ pub fn read_mask(file: &[u8], width: u32, height: u32) -> Result<Mask, DrawError
     Ok(Mask::of(&read(file, width, height)?))
 }
 
+/// A square of `side` from the middle, the shorter side scaled to it with bicubic weights (Catmull and Rom).
+pub fn middle(rgb: &Rgb, side: u32) -> Rgb {
+    let (width, height) = (u64::from(rgb.width.max(1)), u64::from(rgb.height.max(1)));
+    let short = width.min(height);
+    // The longer side rounded down, as the reference has it.
+    let scaled = |length: u64| (length * u64::from(side) / short) as u32;
+    let (across, down) = (scaled(width), scaled(height));
+    let whole = RgbImage::from_raw(rgb.width, rgb.height, rgb.bytes.clone()).unwrap_or_default();
+    let whole = resize(&whole, across, down, FilterType::CatmullRom);
+    let cut = crop_imm(&whole, (across - side.min(across)) / 2, (down - side.min(down)) / 2, side, side).to_image();
+    Rgb { width: side, height: side, bytes: cut.into_raw() }
+}
+
 fn decode(file: &[u8]) -> Result<DynamicImage, DrawError> {
     let unreadable = |e: image::ImageError| invalid(format!("the picture can't be read: {e}"));
     let format = image::guess_format(file)

@@ -8,7 +8,7 @@ use std::path::Path;
 use candle_core::Device;
 use domain::runner::DrawParams;
 use gpu_runner::Code;
-use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture, Progress};
+use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture, Progress, Sight};
 use gpu_runner::tiny::{self, Layout};
 use support::model;
 
@@ -262,6 +262,40 @@ fn a_prompt_that_was_seen_before_draws_the_same() {
         let mut alone = job(dir.path());
         (alone.params.prompt, alone.params.negative_prompt) = (prompt.to_string(), negative.to_string());
         assert_eq!(seen[i], self::draw(&alone));
+    }
+}
+
+/// With an image encoder and a safety checker in the directory, and the picture is what it is without.
+#[test]
+fn a_model_looks_at_its_pictures_and_changes_nothing() {
+    let dir = model(Layout::Sd15);
+    let plain = draw(&job(dir.path()));
+    assert_eq!(plain[0].sight, Sight::default());
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vision");
+    for part in ["image_encoder", "safety_checker"] {
+        std::fs::create_dir(dir.path().join(part)).unwrap();
+        for file in ["config.json", "model.safetensors"] {
+            std::fs::copy(fixtures.join(part).join(file), dir.path().join(part).join(file)).unwrap();
+        }
+    }
+    let seen = draw(&job(dir.path()));
+    assert_eq!((&seen[0].rgb, seen[0].sight.nsfw.is_some()), (&plain[0].rgb, true));
+    let embedding = seen[0].sight.embedding.as_ref().unwrap();
+    let length: f32 = embedding.iter().map(|value| value * value).sum();
+    assert!(embedding.len() == 20 && (length - 1.0).abs() < 1e-5);
+    let text = domain::runner::embedding_text(embedding);
+    assert_eq!(domain::runner::embedding_vector(&text).as_ref(), Some(embedding));
+    for (file, text, code) in [
+        ("image_encoder/config.json", r#"{"patch_size": 0}"#, Code::ModelConfigInvalid),
+        ("image_encoder/config.json", r#"{"image_size": 1000000000}"#, Code::ModelConfigInvalid),
+        ("safety_checker/config.json", "{}", Code::ModelConfigInvalid),
+        ("safety_checker/model.safetensors", "x", Code::WeightsInvalid),
+    ] {
+        let path = dir.path().join(file);
+        let before = std::fs::read(&path).unwrap();
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(refusal(&job(dir.path())).code, code, "{file} {text}");
+        std::fs::write(path, before).unwrap();
     }
 }
 

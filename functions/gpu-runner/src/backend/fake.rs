@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
-use super::{Backend, Control, DrawJob, Picture, Progress, Rgb};
+use super::{Backend, Control, DrawJob, Picture, Progress, Rgb, Sight};
 use crate::{Code, DrawError};
 
 #[derive(Default)]
 pub struct FakeBackend {
     /// What the next jobs fail with, after half their steps; a job without an entry succeeds.
     pub failures: VecDeque<DrawError>,
+    /// What it sees in all its pictures.
+    pub sight: Sight,
     /// The jobs seen, in order.
     pub jobs: Vec<DrawJob>,
 }
@@ -39,7 +41,7 @@ impl Backend for FakeBackend {
                 }
             }
             let rgb = colour(job.params.width, job.params.height);
-            drawn.push(Picture { seed, rgb, latents: None });
+            drawn.push(Picture { seed, rgb, latents: None, sight: self.sight.clone() });
         }
         Ok(drawn)
     }

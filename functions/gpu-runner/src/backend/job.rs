@@ -207,6 +207,17 @@ pub struct Picture {
     pub rgb: Rgb,
     /// (1, channels, h, w) before the autoencoder, when the job asked for them.
     pub latents: Option<Latents>,
+    /// What the model's own eyes make of it, where it has any.
+    pub sight: Sight,
+}
+
+/// What is seen in a finished picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sight {
+    /// Of the model's safety checker. A picture is never changed for it.
+    pub nsfw: Option<bool>,
+    /// Of the model's image encoder: a vector of unit length.
+    pub embedding: Option<Vec<f32>>,
 }
 
 /// A tensor as plain values, row-major.

@@ -8,7 +8,7 @@ mod name;
 
 pub use candle::CandleBackend;
 pub use fake::FakeBackend;
-pub use job::{DrawJob, Latents, Picture, Rgb, check};
+pub use job::{DrawJob, Latents, Picture, Rgb, Sight, check};
 pub use mask::Mask;
 pub use name::model_name;
 

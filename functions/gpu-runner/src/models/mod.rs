@@ -5,5 +5,6 @@ pub mod clip;
 pub mod config;
 mod resample;
 mod resnet;
+pub mod safety;
 pub mod unet;
 pub mod vae;

@@ -58,7 +58,8 @@ impl Model {
                     (Some(start), Some(mask)) => mask.join(start, &to_rgb(&self.vae.decode(&latents)?)?),
                     _ => to_rgb(&self.vae.decode(&latents)?)?,
                 };
-                Ok(Picture { seed, rgb, latents: job.keep_latents.then_some(Latents { shape, values }) })
+                let sight = self.eyes.look(&rgb, &self.device)?;
+                Ok(Picture { seed, rgb, latents: job.keep_latents.then_some(Latents { shape, values }), sight })
             })
             .collect()
     }

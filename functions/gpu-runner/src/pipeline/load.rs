@@ -8,6 +8,7 @@ use candle_nn::VarBuilder;
 use super::Model;
 use super::adapt::Opened;
 use super::directory::Directory;
+use super::eyes::Eyes;
 use super::parts::{Family, Parts};
 use super::text::Texts;
 use crate::DrawError;
@@ -27,7 +28,8 @@ impl Model {
     /// The same with a directory that has the vocabulary for models in one file.
     pub fn load_with(path: &Path, tokenizer: Option<&Path>, device: &Device) -> Result<Self, DrawError> {
         if path.is_dir() {
-            return Self::assemble(&Directory::read(path)?, device);
+            let model = Self::assemble(&Directory::read(path)?, device)?;
+            return Ok(Self { eyes: Eyes::open(path, device)?, ..model });
         }
         let checkpoint = Checkpoint::open(path, tokenizer).map_err(|e| e.at(path.display()))?;
         Self::assemble(&checkpoint, device)
@@ -63,6 +65,7 @@ impl Model {
             widths,
             opened: Opened::default(),
             colours: None,
+            eyes: Eyes::default(),
         })
     }
 }

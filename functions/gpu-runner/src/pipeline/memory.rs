@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Model;
 use super::directory::Directory;
+use super::eyes::Eyes;
 use super::parts::Parts;
 use crate::DrawError;
 use crate::checkpoint::Checkpoint;
@@ -18,7 +19,8 @@ const AT_ONCE: u64 = 5;
 /// Bytes of a model's weights, by what its files say about themselves.
 pub fn weights(path: &Path) -> Result<u64, DrawError> {
     if path.is_dir() {
-        return all(&Directory::read(path)?);
+        let eyes = Eyes::numbers(path).saturating_mul(NUMBER);
+        return Ok(all(&Directory::read(path)?)?.saturating_add(eyes));
     }
     all(&Checkpoint::open(path, None).map_err(|e| e.at(path.display()))?)
 }

@@ -4,6 +4,7 @@ mod adapt;
 mod directory;
 mod draw;
 mod encoder;
+pub mod eyes;
 mod load;
 mod mask;
 pub mod memory;
@@ -20,6 +21,7 @@ use crate::models::unet::Unet;
 use crate::models::vae::Vae;
 use crate::schedulers::Schedule;
 use adapt::Opened;
+use eyes::Eyes;
 pub use parts::{Family, Parts};
 use preview::Colours;
 use text::Texts;
@@ -43,4 +45,5 @@ pub struct Model {
     opened: Opened,
     /// How latents look, learnt from the autoencoder at the first preview.
     colours: Option<Colours>,
+    eyes: Eyes,
 }

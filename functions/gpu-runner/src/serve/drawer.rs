@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::tracker::Tracker;
-use crate::backend::{Backend, DrawJob};
+use crate::backend::{Backend, DrawJob, Sight};
 use crate::{Code, DrawError};
 
 /// Makes a backend, on the thread that will own it.
@@ -32,6 +32,7 @@ pub struct Drawn {
     pub width: u32,
     pub height: u32,
     pub seed: u32,
+    pub sight: Sight,
 }
 
 impl Drawer {
@@ -89,7 +90,7 @@ fn draw(backend: &mut dyn Backend, job: &DrawJob, tracker: &Tracker) -> Result<V
             let seed = u32::try_from(picture.seed)
                 .map_err(|_| DrawError::new(Code::Internal, format!("seed {} is out of range", picture.seed)))?;
             let png = job.png(picture)?.into();
-            Ok(Drawn { png, width: picture.rgb.width, height: picture.rgb.height, seed })
+            Ok(Drawn { png, width: picture.rgb.width, height: picture.rgb.height, seed, sight: picture.sight.clone() })
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::hex;
-use domain::runner::Output;
+use domain::runner::{Output, embedding_text};
 use sha2::{Digest, Sha256};
 use tokio::select;
 use tokio::time::{sleep, timeout};
@@ -134,6 +134,8 @@ async fn work(
                 width: picture.width,
                 height: picture.height,
                 seed: picture.seed,
+                nsfw: picture.sight.nsfw,
+                embedding: picture.sight.embedding.as_deref().map(embedding_text),
             }),
             Err(miss) => return miss.into(),
         }

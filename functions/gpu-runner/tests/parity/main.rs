@@ -12,3 +12,4 @@ mod samplers;
 mod schedules;
 mod sdxl;
 mod text;
+mod vision;

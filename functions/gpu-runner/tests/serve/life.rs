@@ -28,6 +28,9 @@ async fn a_task_becomes_pictures() {
     let outputs = done.json["outputs"].as_array().unwrap();
     assert_eq!(outputs.len(), 2);
     for (i, output) in outputs.iter().enumerate() {
+        assert_eq!(output["nsfw"], false);
+        let embedding = domain::runner::embedding_vector(output["embedding"].as_str().unwrap());
+        assert_eq!(embedding, Some(vec![0.6, -0.8]));
         let put = edge.all(&["put"]).into_iter().find(|call| output["key"] == call.key.as_str()).unwrap();
         assert_eq!(output["size"], put.body.len());
         assert_eq!(output["sha256"], hex(&Sha256::digest(&put.body)).as_str());

@@ -3,6 +3,7 @@
 mod config;
 mod layer;
 mod projection;
+mod vision;
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
@@ -10,6 +11,7 @@ use candle_nn::{Init, VarBuilder};
 pub use config::TextConfig;
 use layer::Layer;
 pub use projection::Projection;
+pub use vision::{Vision, VisionConfig};
 
 use crate::nn::LayerNorm;
 
