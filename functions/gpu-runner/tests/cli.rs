@@ -120,3 +120,49 @@ fn pictures_are_drawn_over() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(expected), "{args:?}");
     }
 }
+
+#[test]
+fn files_that_change_a_model_are_named_with_their_weights() {
+    let dir = model(Layout::Sd15);
+    let dir = dir.path();
+    let save = |file: &str, tensors: &[(&str, &[usize])]| {
+        let full = |shape: &[usize]| candle_core::Tensor::full(0.5f32, shape, &candle_core::Device::Cpu).unwrap();
+        let tensors: std::collections::HashMap<_, _> =
+            tensors.iter().map(|(name, shape)| (name.to_string(), full(shape))).collect();
+        candle_core::safetensors::save(&tensors, dir.join(file)).unwrap();
+    };
+    let layer = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_v";
+    save("a.st", &[(&format!("{layer}.lora_A.weight"), &[1, 32]), (&format!("{layer}.lora_B.weight"), &[32, 1])]);
+    save("w.st", &[("emb_params", &[2, 32])]);
+    let pair = |side: u8| (format!("32.{side}.linear.0.weight"), format!("32.{side}.linear.0.bias"));
+    let ((w0, b0), (w1, b1)) = (pair(0), pair(1));
+    save("h.st", &[(&w0, &[32, 32]), (&b0, &[32]), (&w1, &[32, 32]), (&b1, &[32])]);
+    let draw = |out: &str, more: &[&str]| {
+        let args = ["generate", "--model", ".", "--prompt", "a (fox:1.2), w", "--seed", "1", "--out", out];
+        let output = runner(&[&args[..], &SMALL, more].concat(), dir);
+        assert!(output.status.success(), "{more:?}: {}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read(dir.join(out)).unwrap()
+    };
+    let plain = draw("plain.png", &[]);
+    for (more, says) in [
+        (&["--lora", "a.st:0.8", "--lora", "a.st"][..], "<lora:a:0.8> <lora:a:1>"),
+        (&["--embedding", "w.st"], "(fox:1.2), w"),
+        (&["--embedding", "w.st:fox"], "(fox:1.2), w"),
+        (&["--hypernetwork", "h.st:-0.5"], "<hypernet:h:-0.5>"),
+    ] {
+        let drawn = draw("x.png", more);
+        assert!(drawn != plain && String::from_utf8_lossy(&drawn).contains(says), "{more:?}");
+    }
+    for (more, expected) in [
+        (["--lora", "nowhere.st:1"], "adapter_not_found"),
+        (["--lora", "w.st"], "adapter_mismatch"),
+        (["--lora", "a.st:much"], "no number"),
+        (["--embedding", "a.st"], "adapter_mismatch"),
+        (["--hypernetwork", "a.st:0.5"], "adapter_mismatch"),
+    ] {
+        let args = ["generate", "--model", ".", "--prompt", "fox", "--out", "no.png"];
+        let output = runner(&[&args[..], &SMALL, &more].concat(), dir);
+        assert!(!output.status.success() && !dir.join("no.png").exists(), "{more:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(expected), "{more:?}");
+    }
+}
