@@ -50,11 +50,11 @@ impl Checkpoint {
         let kind = Kind::of(&weights)?;
         let shapes = |prefix| Shapes { weights: &weights, prefix };
         let mut configs = HashMap::new();
-        let (mut width, mut whole) = (0, 0);
+        let (mut width, mut whole) = (0usize, 0);
         for (encoder, (part, _)) in kind.encoders().iter().zip(kind.family().texts()) {
             let config = configs::text(kind, *encoder, shapes(encoder.prefix))?;
             let number = |key: &str| config[key].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-            (width, whole) = (width + number("hidden_size"), number("projection_dim"));
+            (width, whole) = (number("hidden_size").saturating_add(width), number("projection_dim"));
             configs.insert(*part, Config::from_value(config)?);
         }
         let (unet, blocks) = configs::unet(kind, shapes(UNET), (width, whole))?;

@@ -16,6 +16,8 @@ const NETWORKS: [(&str, &str); 4] = [
     ("unet", "diffusion_pytorch_model"),
     ("vae", "diffusion_pytorch_model"),
 ];
+/// What looks at finished pictures; without it they are drawn all the same.
+const OPTIONAL: [&str; 2] = ["image_encoder", "safety_checker"];
 const TOKENIZERS: [&str; 2] = ["tokenizer", "tokenizer_2"];
 /// All that a tokenizer may consist of; one with the first alone is none.
 const TOKENIZER_FILES: [&str; 5] =
@@ -28,13 +30,19 @@ pub fn wanted(index: &Config, listed: &[String]) -> Result<Vec<String>, DrawErro
     let named = |part: &str| index.get(part).and_then(|entry| entry.get(1)).and_then(Value::as_str).is_some();
     let mut files = vec!["scheduler/scheduler_config.json".to_string()];
     for part in TOKENIZERS.into_iter().filter(|part| named(part)) {
-        let paths: Vec<String> = TOKENIZER_FILES.iter().map(|file| format!("{part}/{file}")).collect();
-        files.push(paths[0].clone());
-        files.extend(paths.into_iter().skip(1).filter(|path| has(path)));
+        let paths = TOKENIZER_FILES.iter().map(|file| format!("{part}/{file}"));
+        files.extend(paths.enumerate().filter(|(i, path)| *i == 0 || has(path)).map(|(_, path)| path));
     }
     for (part, stem) in NETWORKS.into_iter().filter(|(part, _)| named(part)) {
         files.push(format!("{part}/config.json"));
         files.push(weights(&format!("{part}/{stem}"), has)?);
+    }
+    for part in OPTIONAL.into_iter().filter(|part| named(part)) {
+        let config = format!("{part}/config.json");
+        let weights = weights(&format!("{part}/model"), has).ok().filter(|path| has(path));
+        if let Some(weights) = weights.filter(|_| has(&config)) {
+            files.extend([config, weights]);
+        }
     }
     match files.iter().find(|file| !has(file)) {
         Some(missing) => Err(DrawError::new(Code::ModelNotFound, format!("there is no {missing}"))),
@@ -68,4 +76,28 @@ pub fn below(dir: &Path) -> Vec<String> {
             within.filter(|path| dir.join(path).is_file()).chain(own).collect::<Vec<_>>()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_looks_at_pictures_is_wanted_where_it_can_be_read() {
+        let index = |safety: Value| {
+            serde_json::from_value::<Config>(json!({"_class_name": "X", "safety_checker": safety})).unwrap()
+        };
+        let named = index(json!(["stable_diffusion", "StableDiffusionSafetyChecker"]));
+        let listed = |more: &[&str]| {
+            let scheduler = "scheduler/scheduler_config.json";
+            [scheduler].iter().chain(more).map(|path| path.to_string()).collect::<Vec<_>>()
+        };
+        let whole = ["safety_checker/config.json", "safety_checker/model.safetensors"];
+        assert_eq!(wanted(&named, &listed(&whole)).unwrap(), listed(&whole));
+        assert_eq!(wanted(&index(json!([null, null])), &listed(&whole)).unwrap(), listed(&[]));
+        let pickle = listed(&["safety_checker/config.json", "safety_checker/pytorch_model.bin"]);
+        assert_eq!(wanted(&named, &pickle).unwrap(), listed(&[]));
+        assert_eq!(wanted(&named, &[]).unwrap_err().code, Code::ModelNotFound);
+    }
 }

@@ -7,6 +7,7 @@ use candle_nn::VarBuilder;
 use gpu_runner::backend::DrawJob;
 use gpu_runner::models::clip::{Projection, TextConfig, TextEncoder};
 use gpu_runner::models::unet::{Added, Conditioning, Sight, Unet, UnetConfig};
+use gpu_runner::models::vae::{Vae, VaeConfig};
 use gpu_runner::weights::Weights;
 
 use crate::reference::{MODULE, RUN, Reference};
@@ -62,6 +63,14 @@ fn unet_is_the_same() {
     }
     let sample = reference.tensor("unet/even/sample");
     assert!(unet.forward(sample, times, &conditioning.text).is_err(), "conditioning is missing");
+}
+
+#[test]
+fn autoencoder_is_the_same() {
+    let reference = sdxl();
+    let config = VaeConfig::checked(&reference.config("vae")).unwrap();
+    let vae = Vae::load(&config, weights(&reference, "vae", "diffusion_pytorch_model")).unwrap();
+    reference.compare("run/pictures", &vae.decode(reference.tensor("run/DDIM")).unwrap(), MODULE);
 }
 
 fn compare(reference: &Reference, name: &str, change: impl Fn(&mut DrawJob)) {
