@@ -126,14 +126,12 @@ pub fn layers<'a>(part: Part, weights: impl Iterator<Item = &'a str> + Clone) ->
     for weight in weights {
         let Some(layer) = weight.strip_suffix(".weight") else { continue };
         layers.insert(spelled(part, layer), weight.to_string());
-        if part == Part::Unet {
-            if let Some(original) = original(layer, per_level) {
-                // Where a level does not attend, its upsampling has the attention's place.
-                if layer.contains(".upsamplers.") {
-                    layers.insert(original.replace("_2_conv", "_1_conv"), weight.to_string());
-                }
-                layers.insert(original, weight.to_string());
+        if let Some(original) = original(layer, per_level).filter(|_| part == Part::Unet) {
+            // Where a level does not attend, its upsampling has the attention's place.
+            if layer.contains(".upsamplers.") {
+                layers.insert(original.replace("_2_conv", "_1_conv"), weight.to_string());
             }
+            layers.insert(original, weight.to_string());
         }
     }
     layers
