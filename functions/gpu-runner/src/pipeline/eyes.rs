@@ -81,7 +81,7 @@ fn unit(vector: Vec<f32>) -> Result<Vec<f32>, DrawError> {
 /// out, each colour by its mean and deviation.
 pub fn pixels(rgb: &Rgb, side: usize, device: &Device) -> Result<Tensor, DrawError> {
     const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-    const DEVIATION: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+    const DEVIATION: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
     let rgb = picture::middle(rgb, side as u32);
     let colour = |(i, byte): (usize, &u8)| (f32::from(*byte) / 255.0 - MEAN[i % 3]) / DEVIATION[i % 3];
     let values: Vec<f32> = rgb.bytes.iter().enumerate().map(colour).collect();
