@@ -6,8 +6,8 @@ use domain::runner::{DrawParams, STRENGTH};
 use domain::{Lang, task};
 use serde_json::json;
 
-use super::name::model_name;
 use super::Mask;
+use super::name::model_name;
 use crate::schedulers::Sampler;
 use crate::{Code, DrawError};
 
@@ -123,7 +123,8 @@ impl DrawJob {
             text => format!("\nNegative prompt: {text}"),
         };
         let model = quoted(model_name(&self.model));
-        let sampler = task::WEB_UI.iter().find(|(ours, _)| *ours == p.scheduler).map_or(&*p.scheduler, |(_, name)| name);
+        let sampler =
+            task::WEB_UI.iter().find(|(ours, _)| *ours == p.scheduler).map_or(&*p.scheduler, |(_, name)| name);
         let strength = match self.strength() {
             Some(strength) => format!(", Denoising strength: {strength}"),
             None => String::new(),

@@ -84,7 +84,8 @@ impl Texts {
         let mut encoded = vec![self.encoded(prompt, &chunks, count, device)?];
         if let Some((negative, chunks)) = negative {
             let without = matches!(self.family, Family::Sdxl { zeros_for_empty: true }) && negative.is_empty();
-            encoded.insert(0, if without { encoded[0].zeros()? } else { self.encoded(negative, &chunks, count, device)? });
+            encoded
+                .insert(0, if without { encoded[0].zeros()? } else { self.encoded(negative, &chunks, count, device)? });
         }
         let tokens: Vec<&Tensor> = encoded.iter().map(|e| &e.tokens).collect();
         let whole: Vec<&Tensor> = encoded.iter().filter_map(|e| e.whole.as_ref()).collect();

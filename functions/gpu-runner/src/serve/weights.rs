@@ -148,10 +148,10 @@ mod tests {
         let good = lora(7, b"abc");
         assert_eq!(cache.find(&good), None);
         for bad in [&b"abd"[..], b"ab", b"abcd", b""] {
-            assert!(cache.keep(&[good.clone()], 0, &Bytes::from_static(bad)).is_err());
+            assert!(cache.keep(std::slice::from_ref(&good), 0, &Bytes::from_static(bad)).is_err());
             assert_eq!(cache.find(&good), None);
         }
-        let path = cache.keep(&[good.clone()], 0, &Bytes::from_static(b"abc")).unwrap();
+        let path = cache.keep(std::slice::from_ref(&good), 0, &Bytes::from_static(b"abc")).unwrap();
         assert_eq!((cache.find(&good), fs::read(&path).unwrap()), (Some(path.clone()), b"abc".to_vec()));
         assert_eq!(path.file_name().unwrap(), "7.safetensors");
         assert_eq!(cache.find(&lora(7, b"abcd")), None, "cut short");

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use crate::fixture::Fixture;
 
+/// The tensors of a file, by name.
+type File<'a> = Vec<(&'a str, Tensor)>;
+
 struct Rig {
     fixture: Fixture,
     dir: TempDir,
@@ -70,7 +73,7 @@ fn loras_that_do_not_fit_are_named() {
         ("lora_te2_text_model_x.lora_down.weight", of(&[2, 8])),
         ("lora_te2_text_model_x.lora_up.weight", of(&[8, 2])),
     ];
-    let cases: Vec<(Vec<(&str, Tensor)>, Code, &str)> = vec![
+    let cases: Vec<(File<'_>, Code, &str)> = vec![
         (vec![], Invalid, "no LoRA"),
         (far.to_vec(), Mismatch, "2 of 2 layers are not in this model: lora_unet_nowhere_a"),
         (vec![("model.diffusion_model.x.weight", of(&[2]))], Mismatch, "model.diffusion_model.x.weight"),
@@ -148,7 +151,7 @@ fn only_whole_safetensors_are_read() {
 fn embeddings_that_do_not_fit_are_named() {
     use Code::{AdapterInvalid as Invalid, AdapterMismatch as Mismatch, RequestInvalid as Request};
     let mut rig = Rig::new();
-    let cases: Vec<(Vec<(&str, Tensor)>, Option<&str>, Code)> = vec![
+    let cases: Vec<(File<'_>, Option<&str>, Code)> = vec![
         (vec![], None, Invalid),
         (vec![("emb_params", of(&[2, 31]))], None, Mismatch),
         (vec![("emb_params", of(&[0, 32]))], None, Invalid),

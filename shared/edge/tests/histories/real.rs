@@ -152,7 +152,16 @@ impl Real {
             }
             Says::Succeeded => {
                 let pictures = self.pictures(task).await;
-                let output = |i| Output { key: key(i), size: 1, sha256: "0".into(), width: 64, height: 64, seed: 1, nsfw: None, embedding: None };
+                let output = |i| Output {
+                    key: key(i),
+                    size: 1,
+                    sha256: "0".into(),
+                    width: 64,
+                    height: 64,
+                    seed: 1,
+                    nsfw: None,
+                    embedding: None,
+                };
                 let outputs: Vec<Output> = (1..=pictures).map(output).collect();
                 batch.extend(outputs.iter().map(|o| tasks::object(scope, task, &o.key)));
                 batch.extend(tasks::succeed(scope, &held, &outputs));
