@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use crate::nn::{Conv, conv};
+use crate::nn::{Conv, Visit};
 
 /// Convolution of 3 × 3 with stride 2.
 pub struct Downsample {
@@ -14,6 +14,10 @@ impl Downsample {
     /// `padding` 0 means right and below only, as in the autoencoder; 1 means all around.
     pub fn load(channels: usize, padding: usize, vb: VarBuilder) -> Result<Self> {
         Ok(Self { conv: Conv::halving(channels, padding, vb.pp("conv"))? })
+    }
+
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        visit(&format!("{at}.conv"), &mut self.conv)
     }
 
     /// (batch, channels, h, w) → half of it, rounded up with padding 1 and down with 0.
@@ -29,18 +33,15 @@ pub struct Upsample {
 
 impl Upsample {
     pub fn load(channels: usize, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { conv: conv(channels, channels, 3, vb.pp("conv"))? })
+        Ok(Self { conv: Conv::doubling(channels, vb.pp("conv"))? })
+    }
+
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        visit(&format!("{at}.conv"), &mut self.conv)
     }
 
     /// (batch, channels, h, w) → `size`, which is 2h or 2h − 1 by 2w or 2w − 1: what a halving came from.
     pub fn forward(&self, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
-        let (batch, channels, h, w) = x.dims4()?;
-        // Nearest neighbour to 2h − 1 picks the rows of the one to 2h without its last. By broadcast because the
-        // gradient of candle's own interpolation does not accumulate.
-        let doubled = x
-            .reshape((batch, channels, h, 1, w, 1))?
-            .broadcast_as((batch, channels, h, 2, w, 2))?
-            .reshape((batch, channels, 2 * h, 2 * w))?;
-        self.conv.forward(&doubled.narrow(2, 0, size.0)?.narrow(3, 0, size.1)?.contiguous()?)
+        self.conv.forward_doubling(x, size)
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use crate::nn::{Activation, Around, Conv, GroupNorm, Linear, conv, linear};
+use crate::nn::{Activation, Around, Conv, GroupNorm, Linear, Visit, conv, linear};
 
 pub struct Resnet {
     norm1: GroupNorm,
@@ -40,6 +40,13 @@ impl Resnet {
             act: config.act,
             scale: config.scale,
         })
+    }
+
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        visit(&format!("{at}.conv1"), &mut self.conv1)?;
+        visit(&format!("{at}.conv2"), &mut self.conv2)?;
+        self.time.iter_mut().try_for_each(|time| visit(&format!("{at}.time_emb_proj"), time))?;
+        self.shortcut.iter_mut().try_for_each(|shortcut| visit(&format!("{at}.conv_shortcut"), shortcut))
     }
 
     /// x (batch, inputs, h, w), time (batch, width) → (batch, outputs, h, w).

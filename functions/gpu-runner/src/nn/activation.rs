@@ -1,9 +1,9 @@
 //! Activation functions by the names that configuration files use.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
-use super::cpu::gate::{self, Function};
+use super::cpu::activation::{Function, activation};
 use super::cpu::{self, values};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -29,7 +29,7 @@ impl Activation {
         };
         if let (Some(function), true) = (function, cpu::serves([x])) {
             let x = x.contiguous()?;
-            return Tensor::from_vec(gate::activation(&values(&x)?, function), x.shape(), x.device());
+            return Tensor::from_vec(activation(&values(&x)?, function), x.shape(), x.device());
         }
         match self {
             Activation::Gelu => x.gelu_erf(),
@@ -39,22 +39,4 @@ impl Activation {
             Activation::Relu => x.relu(),
         }
     }
-}
-
-/// Values and their gates side by side (…, 2 × width) → value · gelu(gate), with the exact gelu (Shazeer 2020).
-pub fn geglu(x: &Tensor) -> Result<Tensor> {
-    let width = x.dim(D::Minus1)?;
-    if !width.is_multiple_of(2) {
-        candle_core::bail!("{width} numbers are not values and as many gates");
-    }
-    if cpu::serves([x]) {
-        let x = x.contiguous()?;
-        let mut shape = x.dims().to_vec();
-        if let Some(last) = shape.last_mut() {
-            *last = width / 2;
-        }
-        return Tensor::from_vec(gate::geglu(&values(&x)?, width / 2), shape, x.device());
-    }
-    let value = x.narrow(D::Minus1, 0, width / 2)?;
-    value * x.narrow(D::Minus1, width / 2, width / 2)?.contiguous()?.gelu_erf()?
 }

@@ -5,7 +5,7 @@ use candle_nn::{Conv2d, Conv2dConfig, VarBuilder};
 
 use super::cpu::conv::{Kernel, Walk};
 use super::cpu::{self, values};
-use super::{Activation, GroupNorm};
+use super::{Activation, GroupNorm, Weighted};
 
 pub struct Conv {
     weights: Weights,
@@ -43,6 +43,50 @@ impl Conv {
     /// reaches.
     pub fn halving(channels: usize, padding: usize, vb: VarBuilder) -> Result<Self> {
         Self::load((channels, channels, 3), 2, padding, vb)
+    }
+
+    /// 3 × 3 over the picture doubled by nearest neighbour.
+    pub fn doubling(channels: usize, vb: VarBuilder) -> Result<Self> {
+        let mut conv = Self::load((channels, channels, 3), 1, 1, vb)?;
+        if let Weights::Packed(kernel) = &conv.weights {
+            conv.weights = Weights::Packed(Kernel::pack_doubling(&kernel.unpack(), channels, channels));
+        }
+        Ok(conv)
+    }
+
+    /// (batch, channels, h, w) → (batch, channels, `size`), each side of which is double or one less: of one that doubles.
+    pub fn forward_doubling(&self, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+        let (batch, channels, h, w) = x.dims4()?;
+        if size.0.div_ceil(2) != h || size.1.div_ceil(2) != w {
+            candle_core::bail!("{:?} is not doubled to {size:?}", x.shape());
+        }
+        let fast = match &self.weights {
+            Weights::Packed(kernel) if cpu::serves([x]) && channels == kernel.inputs => Some(kernel),
+            _ => None,
+        };
+        if let (Some(kernel), true) = (fast, size == (2 * h, 2 * w)) {
+            let x = x.contiguous()?;
+            let bias = self.bias.as_ref().map(values).transpose()?;
+            let around = cpu::conv::Around { bias: bias.as_deref(), ..Default::default() };
+            let walk = Walk { stride: 1, padding: 1, from: (h, w), to: size };
+            let out = cpu::conv::conv(kernel, &values(&x)?, walk, around);
+            return Tensor::from_vec(out, (batch, kernel.outputs, size.0, size.1), x.device());
+        }
+        // Nearest neighbour to 2h − 1 picks the rows of the one to 2h without its last. By broadcast because the
+        // gradient of candle's own interpolation does not accumulate.
+        let doubled = x
+            .reshape((batch, channels, h, 1, w, 1))?
+            .broadcast_as((batch, channels, h, 2, w, 2))?
+            .reshape((batch, channels, 2 * h, 2 * w))?;
+        let doubled = doubled.narrow(2, 0, size.0)?.narrow(3, 0, size.1)?.contiguous()?;
+        match fast {
+            // The last row and column see zeros where the sums of the weights have their pixel twice.
+            Some(kernel) => {
+                let each = Kernel::pack(&kernel.unpack(), kernel.outputs, kernel.inputs, kernel.side);
+                self.on_cpu(&each, &doubled, Around::default())
+            }
+            None => self.plain(&doubled, Around::default()),
+        }
     }
 
     fn load(
@@ -164,5 +208,23 @@ impl Conv {
             Some(residual) => out + residual,
             None => Ok(out),
         }
+    }
+}
+
+impl Weighted for Conv {
+    fn set_weight(&mut self, weight: &Tensor) -> Result<()> {
+        self.weights = match &self.weights {
+            Weights::Plain(before) => Weights::Plain(weight.reshape(before.shape())?),
+            Weights::Packed(before) => {
+                let (outputs, inputs, side) = (before.outputs, before.inputs, before.side);
+                let weight = weight.reshape((outputs, inputs, side, side))?.contiguous()?;
+                let weights = values(&weight)?;
+                Weights::Packed(match before.doubles() {
+                    true => Kernel::pack_doubling(&weights, outputs, inputs),
+                    false => Kernel::pack(&weights, outputs, inputs, side),
+                })
+            }
+        };
+        Ok(())
     }
 }

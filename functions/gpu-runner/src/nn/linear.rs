@@ -1,8 +1,10 @@
 //! Linear layers.
 
-use candle_core::{D, DType, Module, Result, Tensor};
+use candle_core::{DType, Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
+use super::cpu::linear::{After, Layer};
+use super::Weighted;
 use super::cpu::{self, values};
 
 pub struct Linear {
@@ -75,21 +77,83 @@ impl Linear {
     }
 
     fn on_cpu(&self, weights: &cpu::linear::Weights, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        let x = x.contiguous()?;
         let residual = residual.map(Tensor::contiguous).transpose()?;
-        let mut shape = x.dims().to_vec();
-        if x.dim(D::Minus1)? != weights.inputs {
-            candle_core::bail!("{:?} for a layer of {} inputs", x.shape(), weights.inputs);
-        }
-        if let Some(last) = shape.last_mut() {
-            *last = weights.outputs;
-        }
+        let shape = shape(x, weights)?;
         if residual.as_ref().is_some_and(|residual| residual.dims() != shape) {
             candle_core::bail!("a layer's result {shape:?} onto {residual:?}");
         }
         let bias = self.bias.as_ref().map(values).transpose()?;
         let onto = residual.as_ref().map(values).transpose()?;
-        let out = cpu::linear::linear(weights, &values(&x)?, bias.as_deref(), onto.as_deref());
+        let after = onto.as_deref().map_or(After::Nothing, After::Add);
+        let x = x.contiguous()?;
+        let out = cpu::linear::linear(Layer { weights, bias: bias.as_deref() }, &values(&x)?, after);
         Tensor::from_vec(out, shape, x.device())
+    }
+}
+
+/// Of the result.
+fn shape(x: &Tensor, weights: &cpu::linear::Weights) -> Result<Vec<usize>> {
+    let mut shape = x.dims().to_vec();
+    match shape.last_mut() {
+        Some(last) if *last == weights.inputs => *last = weights.outputs,
+        _ => candle_core::bail!("{:?} for a layer of {} inputs", x.shape(), weights.inputs),
+    }
+    Ok(shape)
+}
+
+/// Values times the exact gelu of their gates, both from one linear layer (Shazeer 2020).
+pub struct Geglu {
+    value: Linear,
+    gate: Linear,
+}
+
+impl Geglu {
+    /// From a layer of 2 × `outputs`, the values first.
+    pub fn load(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Self> {
+        let layer = candle_nn::linear(inputs, 2 * outputs, vb)?;
+        let half = |start: usize| {
+            let bias = layer.bias().map(|bias| bias.narrow(0, start, outputs)).transpose()?;
+            Linear::new(&layer.weight().narrow(0, start, outputs)?, bias)
+        };
+        Ok(Self { value: half(0)?, gate: half(outputs)? })
+    }
+
+    /// (…, inputs) → (…, outputs).
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (Weights::Packed(values_of), Weights::Packed(gates), true) =
+            (&self.value.weights, &self.gate.weights, cpu::serves([x]))
+        else {
+            return self.value.forward(x)? * self.gate.forward(x)?.gelu_erf()?;
+        };
+        let shape = shape(x, values_of)?;
+        let bias = self.value.bias.as_ref().map(values).transpose()?;
+        let gate_bias = self.gate.bias.as_ref().map(values).transpose()?;
+        let gates = Layer { weights: gates, bias: gate_bias.as_deref() };
+        let layer = Layer { weights: values_of, bias: bias.as_deref() };
+        let x = x.contiguous()?;
+        Tensor::from_vec(cpu::linear::linear(layer, &values(&x)?, After::Gate(gates)), shape, x.device())
+    }
+}
+
+impl Weighted for Linear {
+    fn set_weight(&mut self, weight: &Tensor) -> Result<()> {
+        self.weights = match &self.weights {
+            Weights::Plain(before) => Weights::Plain(weight.reshape(before.shape())?),
+            Weights::Packed(before) => {
+                let (outputs, inputs) = (before.outputs, before.inputs);
+                let weight = weight.reshape((outputs, inputs))?.contiguous()?;
+                Weights::Packed(cpu::linear::Weights::pack(&values(&weight)?, outputs, inputs))
+            }
+        };
+        Ok(())
+    }
+}
+
+impl Weighted for Geglu {
+    fn set_weight(&mut self, weight: &Tensor) -> Result<()> {
+        let halves = weight.chunk(2, 0)?;
+        let [value, gate] = halves.as_slice() else { candle_core::bail!("an odd feed-forward width") };
+        self.value.set_weight(value)?;
+        self.gate.set_weight(gate)
     }
 }

@@ -9,9 +9,14 @@ mod conv;
 mod cpu;
 mod linear;
 mod norm;
+#[cfg(test)]
+mod tests;
+mod weighted;
 
-pub use activation::{Activation, geglu};
+pub use activation::Activation;
 pub use attention::{attend, attention, join_heads, split_heads};
 pub use conv::{Around, Conv, conv};
-pub use linear::{Linear, linear, linear_no_bias};
+pub use cpu::within_pool;
+pub use linear::{Geglu, Linear, linear, linear_no_bias};
 pub use norm::{GroupNorm, LayerNorm};
+pub use weighted::{Visit, Weighted};

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::TextConfig;
-use crate::nn::{Activation, LayerNorm, Linear, attention, join_heads, linear, split_heads};
+use crate::nn::{Activation, LayerNorm, Linear, Visit, attention, join_heads, linear, split_heads};
 
 pub struct Layer {
     norm1: LayerNorm,
@@ -35,6 +35,15 @@ impl Layer {
             heads: config.num_attention_heads,
             act: config.hidden_act,
         })
+    }
+
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        visit(&format!("{at}.self_attn.q_proj"), &mut self.query)?;
+        visit(&format!("{at}.self_attn.k_proj"), &mut self.key)?;
+        visit(&format!("{at}.self_attn.v_proj"), &mut self.value)?;
+        visit(&format!("{at}.self_attn.out_proj"), &mut self.out)?;
+        visit(&format!("{at}.mlp.fc1"), &mut self.fc1)?;
+        visit(&format!("{at}.mlp.fc2"), &mut self.fc2)
     }
 
     /// x (batch, length, width), mask (length, length) → (batch, length, width).

@@ -13,7 +13,7 @@ use layer::Layer;
 pub use projection::Projection;
 pub use vision::{Vision, VisionConfig};
 
-use crate::nn::LayerNorm;
+use crate::nn::{LayerNorm, Visit};
 
 pub struct TextEncoder {
     tokens: Tensor,
@@ -40,6 +40,14 @@ impl TextEncoder {
             .collect::<Result<_>>()?;
         let final_norm = LayerNorm::load(width, config.layer_norm_eps, vb.pp("final_layer_norm"))?;
         Ok(Self { tokens, positions, layers, final_norm })
+    }
+
+    /// By their names inside of `text_model`.
+    pub fn layers(&mut self, visit: &mut Visit) -> Result<()> {
+        self.layers
+            .iter_mut()
+            .enumerate()
+            .try_for_each(|(i, layer)| layer.layers(&format!("encoder.layers.{i}"), visit))
     }
 
     /// ids (batch, length) of u32 → (batch, length, width): the last layer after the final norm.

@@ -4,6 +4,7 @@ use candle_core::{Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear_no_bias};
 
 use super::TextConfig;
+use crate::nn::Visit;
 
 /// Files of that age say 2 whatever the vocabulary is; the token meant is the one with the largest id.
 const UNKNOWN_END: u32 = 2;
@@ -18,6 +19,10 @@ impl Projection {
     pub fn load(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
         let linear = linear_no_bias(config.hidden_size, config.projection_dim, vb.pp("text_projection"))?;
         Ok(Self { linear, end: config.eos_token_id })
+    }
+
+    pub fn layers(&mut self, visit: &mut Visit) -> Result<()> {
+        visit("text_projection", &mut self.linear)
     }
 
     /// ids (batch, length) of u32, the last layer after the final norm (batch, length, width) → (batch, projected width).

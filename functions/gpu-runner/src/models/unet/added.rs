@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use super::UnetConfig;
 use super::config::AddedConfig;
 use super::time::{Sines, TwoLayers};
-use crate::nn::Activation;
+use crate::nn::{Activation, Visit};
 
 /// What a picture is to show.
 #[derive(Clone, Debug)]
@@ -53,6 +53,10 @@ impl AddedEmbedding {
         // The reference does not ask the configuration for this activation.
         let layers = TwoLayers::load((added.inputs, config.time_width()), Activation::Silu, vb.pp("add_embedding"))?;
         Ok(Self { sines: Sines::new(added.sines, config, vb)?, layers })
+    }
+
+    pub fn layers(&mut self, visit: &mut Visit) -> Result<()> {
+        self.layers.layers("add_embedding", visit)
     }
 
     /// What is added to the time's embedding, (batch, 4 × first width).

@@ -7,6 +7,7 @@ use super::transformer::Transformer;
 use super::{Hypernetworks, Level, Sight, UnetConfig};
 use crate::models::resample::{Downsample, Upsample};
 use crate::models::resnet::{Resnet, ResnetConfig};
+use crate::nn::Visit;
 
 pub struct Down {
     layers: Vec<Layer>,
@@ -26,6 +27,12 @@ impl Down {
             Some(Downsample::load(level.channels, config.downsample_padding, vb.pp("downsamplers.0"))?)
         };
         Ok(Self { layers, downsample })
+    }
+
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        let mut layers = self.layers.iter_mut().enumerate();
+        layers.try_for_each(|(i, layer)| layer.layers(at, i, visit))?;
+        self.downsample.iter_mut().try_for_each(|downsample| downsample.layers(&format!("{at}.downsamplers.0"), visit))
     }
 
     pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
@@ -71,6 +78,12 @@ impl Middle {
         })
     }
 
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        self.first.layers(&format!("{at}.resnets.0"), visit)?;
+        self.transformer.layers(&format!("{at}.attentions.0"), visit)?;
+        self.last.layers(&format!("{at}.resnets.1"), visit)
+    }
+
     pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
         self.transformer.bend(hypernetworks);
     }
@@ -105,6 +118,12 @@ impl Up {
             .collect::<Result<_>>()?;
         let upsample = if here == 0 { None } else { Some(Upsample::load(level.channels, vb.pp("upsamplers.0"))?) };
         Ok(Self { layers, upsample })
+    }
+
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        let mut layers = self.layers.iter_mut().enumerate();
+        layers.try_for_each(|(i, layer)| layer.layers(at, i, visit))?;
+        self.upsample.iter_mut().try_for_each(|upsample| upsample.layers(&format!("{at}.upsamplers.0"), visit))
     }
 
     pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
@@ -149,6 +168,12 @@ impl Layer {
         let attention = vb.pp(format!("attentions.{i}"));
         let transformer = if attends { Some(Transformer::load(config, level, attention)?) } else { None };
         Ok(Self { resnet, transformer })
+    }
+
+    fn layers(&mut self, at: &str, i: usize, visit: &mut Visit) -> Result<()> {
+        self.resnet.layers(&format!("{at}.resnets.{i}"), visit)?;
+        let mut transformer = self.transformer.iter_mut();
+        transformer.try_for_each(|transformer| transformer.layers(&format!("{at}.attentions.{i}"), visit))
     }
 
     fn bend(&mut self, hypernetworks: &Hypernetworks) {

@@ -19,7 +19,7 @@ pub use hyper::{Bend, Hypernetwork, Hypernetworks, Step};
 pub use sight::{Features, Sight};
 use time::TimeEmbedding;
 
-use crate::nn::{Activation, Around, Conv, GroupNorm, conv};
+use crate::nn::{Activation, Around, Conv, GroupNorm, Visit, conv, within_pool};
 
 pub struct Unet {
     center: bool,
@@ -58,6 +58,20 @@ impl Unet {
         })
     }
 
+    pub fn layers(&mut self, visit: &mut Visit) -> Result<()> {
+        self.time.layers(visit)?;
+        self.added.iter_mut().try_for_each(|added| added.layers(visit))?;
+        visit("conv_in", &mut self.conv_in)?;
+        for (i, level) in self.down.iter_mut().enumerate() {
+            level.layers(&format!("down_blocks.{i}"), visit)?;
+        }
+        self.middle.layers("mid_block", visit)?;
+        for (i, level) in self.up.iter_mut().enumerate() {
+            level.layers(&format!("up_blocks.{i}"), visit)?;
+        }
+        visit("conv_out", &mut self.conv_out)
+    }
+
     /// What bends keys and values from now on.
     pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
         self.down.iter_mut().for_each(|level| level.bend(hypernetworks));
@@ -75,10 +89,19 @@ impl Unet {
         &self,
         x: &Tensor,
         timesteps: &Tensor,
-        Conditioning { text, added }: &Conditioning,
+        given: &Conditioning,
         mut sight: Sight,
     ) -> Result<Tensor> {
-        let sight = &mut sight;
+        within_pool(|| self.run(x, timesteps, given, &mut sight))
+    }
+
+    fn run(
+        &self,
+        x: &Tensor,
+        timesteps: &Tensor,
+        Conditioning { text, added }: &Conditioning,
+        sight: &mut Sight,
+    ) -> Result<Tensor> {
         let mut time = self.time.forward(timesteps)?;
         match (&self.added, added) {
             (Some(embedding), Some(added)) => time = (time + embedding.forward(added)?)?,

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::UnetConfig;
-use crate::nn::{Activation, Linear, linear};
+use crate::nn::{Activation, Linear, Visit, linear};
 
 /// The time.
 pub struct TimeEmbedding {
@@ -17,6 +17,10 @@ impl TimeEmbedding {
         let width = config.down[0].channels;
         let layers = TwoLayers::load((width, config.time_width()), config.act, vb.pp("time_embedding"))?;
         Ok(Self { sines: Sines::new(width, config, vb)?, layers })
+    }
+
+    pub fn layers(&mut self, visit: &mut Visit) -> Result<()> {
+        self.layers.layers("time_embedding", visit)
     }
 
     /// timesteps (batch) of f32, fractions allowed → (batch, 4 × first width).
@@ -60,6 +64,11 @@ impl TwoLayers {
             linear2: linear(outputs, outputs, vb.pp("linear_2"))?,
             act,
         })
+    }
+
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        visit(&format!("{at}.linear_1"), &mut self.linear1)?;
+        visit(&format!("{at}.linear_2"), &mut self.linear2)
     }
 
     /// (batch, inputs) → (batch, outputs).

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 
 use super::hyper::bent;
 use super::{Hypernetworks, Level, Sight, UnetConfig};
-use crate::nn::{GroupNorm, LayerNorm, Linear, attend, geglu, linear, linear_no_bias};
+use crate::nn::{Geglu, GroupNorm, LayerNorm, Linear, Visit, attend, linear, linear_no_bias};
 
 /// The reference fixes both, whatever the configuration says about the other norms.
 const GROUP_EPS: f64 = 1e-6;
@@ -36,6 +36,15 @@ impl Transformer {
         Ok(Self { norm, proj_in: project("proj_in")?, blocks, proj_out: project("proj_out")? })
     }
 
+    pub fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        visit(&format!("{at}.proj_in"), &mut self.proj_in)?;
+        visit(&format!("{at}.proj_out"), &mut self.proj_out)?;
+        self.blocks
+            .iter_mut()
+            .enumerate()
+            .try_for_each(|(i, block)| block.layers(&format!("{at}.transformer_blocks.{i}"), visit))
+    }
+
     pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
         for block in &mut self.blocks {
             block.itself.hypernetworks = hypernetworks.clone();
@@ -61,11 +70,18 @@ struct Block {
     norm2: LayerNorm,
     text: Attention,
     norm3: LayerNorm,
-    widen: Linear,
+    widen: Geglu,
     narrow: Linear,
 }
 
 impl Block {
+    fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        self.itself.layers(&format!("{at}.attn1"), visit)?;
+        self.text.layers(&format!("{at}.attn2"), visit)?;
+        visit(&format!("{at}.ff.net.0.proj"), &mut self.widen)?;
+        visit(&format!("{at}.ff.net.2"), &mut self.narrow)
+    }
+
     fn load(level: &Level, vb: VarBuilder) -> Result<Self> {
         let width = level.channels;
         Ok(Self {
@@ -74,7 +90,7 @@ impl Block {
             norm2: LayerNorm::load(width, LAYER_EPS, vb.pp("norm2"))?,
             text: Attention::load(width, level.context, level.heads, vb.pp("attn2"))?,
             norm3: LayerNorm::load(width, LAYER_EPS, vb.pp("norm3"))?,
-            widen: linear(width, 8 * width, vb.pp("ff.net.0.proj"))?,
+            widen: Geglu::load(width, 4 * width, vb.pp("ff.net.0.proj"))?,
             narrow: linear(4 * width, width, vb.pp("ff.net.2"))?,
         })
     }
@@ -83,7 +99,7 @@ impl Block {
         let h = self.norm1.forward(x)?;
         let x = self.itself.forward(&h, &sight.context(&h)?, x)?;
         let x = self.text.forward(&self.norm2.forward(&x)?, context, &x)?;
-        let h = geglu(&self.widen.forward(&self.norm3.forward(&x)?)?)?;
+        let h = self.widen.forward(&self.norm3.forward(&x)?)?;
         self.narrow.forward_onto(&h, Some(&x))
     }
 }
@@ -98,6 +114,13 @@ struct Attention {
 }
 
 impl Attention {
+    fn layers(&mut self, at: &str, visit: &mut Visit) -> Result<()> {
+        visit(&format!("{at}.to_q"), &mut self.query)?;
+        visit(&format!("{at}.to_k"), &mut self.key)?;
+        visit(&format!("{at}.to_v"), &mut self.value)?;
+        visit(&format!("{at}.to_out.0"), &mut self.out)
+    }
+
     fn load(width: usize, context: usize, heads: usize, vb: VarBuilder) -> Result<Self> {
         Ok(Self {
             query: linear_no_bias(width, width, vb.pp("to_q"))?,

@@ -14,7 +14,7 @@ use decoder::Decoder;
 use encoder::Encoder;
 
 use super::resnet::{Resnet, ResnetConfig};
-use crate::nn::{Conv, conv};
+use crate::nn::{Conv, conv, within_pool};
 use attention::PixelAttention;
 
 /// The reference fixes it.
@@ -56,7 +56,7 @@ impl Vae {
     /// (batch, 2 × latent channels, h / factor, w / factor), before scaling.
     pub fn moments(&self, pictures: &Tensor) -> Result<Tensor> {
         let Some(encoder) = &self.encoder else { candle_core::bail!("the autoencoder has no encoder") };
-        let h = encoder.forward(pictures)?;
+        let h = within_pool(|| encoder.forward(pictures))?;
         self.quant.as_ref().map_or(Ok(h.clone()), |quant| quant.forward(&h))
     }
 
@@ -75,7 +75,7 @@ impl Vae {
     /// The same without scaling.
     pub fn decode_unscaled(&self, latents: &Tensor) -> Result<Tensor> {
         let h = self.post_quant.as_ref().map_or(Ok(latents.clone()), |conv| conv.forward(latents))?;
-        self.decoder.forward(&h)
+        within_pool(|| self.decoder.forward(&h))
     }
 }
 

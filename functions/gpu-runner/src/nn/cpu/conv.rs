@@ -15,7 +15,8 @@ const BAND: usize = 1 << 17;
 
 /// A square kernel's weights, in the order of their use: (outputs / 8, inputs, taps, 8).
 pub struct Kernel {
-    weights: Vec<f32>,
+    /// One, or for a doubling one for each of the four pixels that a pixel becomes.
+    phases: Vec<Vec<f32>>,
     pub outputs: usize,
     pub inputs: usize,
     pub side: usize,
@@ -24,25 +25,69 @@ pub struct Kernel {
 impl Kernel {
     /// From (outputs, inputs, side, side).
     pub fn pack(weights: &[f32], outputs: usize, inputs: usize, side: usize) -> Self {
-        let per_output = inputs * side * side;
-        let mut packed = vec![0.0; outputs.next_multiple_of(GROUP) * per_output];
-        for (output, row) in weights.chunks_exact(per_output).enumerate() {
-            let group = &mut packed[output / GROUP * GROUP * per_output + output % GROUP..];
-            for (to, from) in group.iter_mut().step_by(GROUP).zip(row) {
-                *to = *from;
-            }
-        }
-        Self { weights: packed, outputs, inputs, side }
+        Self { phases: vec![grouped(weights, outputs)], outputs, inputs, side }
     }
 
-    /// Back to (outputs, inputs, side, side).
-    pub fn unpack(&self) -> Vec<f32> {
-        let per_output = self.inputs * self.side * self.side;
-        let output = |i: usize| {
-            self.weights[i / GROUP * GROUP * per_output + i % GROUP..].iter().step_by(GROUP).take(per_output).copied()
+    /// From (outputs, inputs, 3, 3), for a picture that is doubled by nearest neighbour before.
+    ///
+    /// A pixel of the doubled picture sees two pixels of the original in each direction, one of them twice: where the
+    /// weights are added beforehand, four taps are left of nine, and the doubled picture need not be made.
+    pub fn pack_doubling(weights: &[f32], outputs: usize, inputs: usize) -> Self {
+        let phase = |phase: usize| {
+            let seen = |tap: usize, odd: usize| (tap + 1 + odd) / 2 - odd;
+            let mut sums = vec![0f32; outputs * inputs * 4];
+            for (sums, kernel) in sums.chunks_exact_mut(4).zip(weights.chunks_exact(9)) {
+                for (tap, weight) in kernel.iter().enumerate() {
+                    sums[seen(tap / 3, phase / 2) * 2 + seen(tap % 3, phase % 2)] += weight;
+                }
+            }
+            grouped(&sums, outputs)
         };
-        (0..self.outputs).flat_map(output).collect()
+        Self { phases: (0..4).map(phase).collect(), outputs, inputs, side: 3 }
     }
+
+    pub fn doubles(&self) -> bool {
+        self.phases.len() == 4
+    }
+
+    /// Back to (outputs, inputs, side, side); of a doubling one up to a rounding.
+    pub fn unpack(&self) -> Vec<f32> {
+        let plain: Vec<Vec<f32>> = self.phases.iter().map(|phase| ungrouped(phase, self.outputs)).collect();
+        let [first, right, below, both] = plain.as_slice() else { return plain.into_iter().flatten().collect() };
+        let mut weights = Vec::with_capacity(self.outputs * self.inputs * 9);
+        for at in (0..first.len()).step_by(4) {
+            // Before, and after; what is left of a sum is in the middle.
+            let line = |left: &[f32], right: &[f32], row: usize| {
+                let (left, right) = (&left[at + 2 * row..], &right[at + 2 * row..]);
+                [left[0], left[1] - right[1], right[1]]
+            };
+            let (top, middle, bottom) = (line(first, right, 0), line(first, right, 1), line(below, both, 1));
+            weights.extend(top);
+            weights.extend([0, 1, 2].map(|x| middle[x] - bottom[x]));
+            weights.extend(bottom);
+        }
+        weights
+    }
+}
+
+/// (outputs, …) → (outputs / 8, …, 8).
+fn grouped(weights: &[f32], outputs: usize) -> Vec<f32> {
+    let per_output = weights.len() / outputs.max(1);
+    let mut packed = vec![0.0; outputs.next_multiple_of(GROUP) * per_output];
+    for (output, row) in weights.chunks_exact(per_output.max(1)).enumerate() {
+        let group = &mut packed[output / GROUP * GROUP * per_output + output % GROUP..];
+        for (to, from) in group.iter_mut().step_by(GROUP).zip(row) {
+            *to = *from;
+        }
+    }
+    packed
+}
+
+fn ungrouped(packed: &[f32], outputs: usize) -> Vec<f32> {
+    let per_output = packed.len() / outputs.next_multiple_of(GROUP).max(1);
+    let output =
+        |i: usize| packed[i / GROUP * GROUP * per_output + i % GROUP..].iter().step_by(GROUP).take(per_output).copied();
+    (0..outputs).flat_map(output).collect()
 }
 
 /// How a kernel is moved over a picture.
@@ -53,7 +98,7 @@ pub struct Walk {
     pub padding: usize,
     /// Height and width of the input.
     pub from: (usize, usize),
-    /// Height and width of the result.
+    /// Height and width of the result; of a doubling, twice those of the input.
     pub to: (usize, usize),
 }
 
@@ -79,10 +124,11 @@ pub fn conv(kernel: &Kernel, x: &[f32], walk: Walk, around: Around) -> Vec<f32> 
     }
     let batch = x.len() / picture;
     let mut out = vec![0f32; batch * kernel.outputs * height * width];
-    let per_row = kernel.inputs * walk.stride * walk.stride * (width + kernel.side);
+    let scale = if kernel.doubles() { 2 } else { 1 };
+    let per_row = kernel.inputs * walk.stride * walk.stride * (width / scale + kernel.side);
     let fitting = (BAND / per_row).saturating_sub(kernel.side).max(1);
-    let shared = height.div_ceil(rayon::current_num_threads().div_ceil(batch));
-    let rows = fitting.min(shared);
+    let shared = height.div_ceil(scale).div_ceil(rayon::current_num_threads().div_ceil(batch));
+    let rows = fitting.min(shared) * scale;
     // What each band writes: its rows of each channel.
     let mut bands: Vec<Band> = Vec::with_capacity(batch * height.div_ceil(rows));
     for (b, picture) in out.chunks_exact_mut(kernel.outputs * height * width).enumerate() {
@@ -139,23 +185,39 @@ impl Work<'_, '_> {
     #[inline(always)]
     fn run<S: Simd, const C: usize>(mut self, simd: S) {
         let Some(height) = self.band.channels.first().map(|rows| rows.len() / self.walk.to.1) else { return };
-        let copy = self.copy(simd, height);
-        let (side, stride) = (self.kernel.side, self.walk.stride);
+        if self.kernel.doubles() {
+            let (height, width) = (height / 2, self.walk.to.1 / 2);
+            let copy = self.copy(simd, self.band.top / 2, height, width);
+            for phase in 0..4 {
+                self.phase::<S, C>(simd, &copy, (height, width), phase);
+            }
+        } else {
+            let width = self.walk.to.1;
+            let copy = self.copy(simd, self.band.top, height, width);
+            self.phase::<S, C>(simd, &copy, (height, width), 0);
+        }
+    }
+
+    /// The results that one phase of the kernel gives, on a grid of `height` by `width`.
+    #[inline(always)]
+    fn phase<S: Simd, const C: usize>(&mut self, simd: S, copy: &Copy, (height, width): (usize, usize), phase: usize) {
+        let stride = self.walk.stride;
+        let side = if self.kernel.doubles() { 2 } else { self.kernel.side };
         // Where each weight's input is for the first result.
         let tap = |tap: usize| {
-            let (input, y, x) = (tap / (side * side), tap / side % side, tap % side);
-            let phase = y % stride * stride + x % stride;
-            input * copy.channel + phase * copy.plane + y / stride * copy.row + x / stride
+            let (input, y, x) = (tap / (side * side), tap / side % side + phase / 2, tap % side + phase % 2);
+            let plane = y % stride * stride + x % stride;
+            input * copy.channel + plane * copy.plane + y / stride * copy.row + x / stride
         };
         let taps: Vec<usize> = (0..self.kernel.inputs * side * side).map(tap).collect();
-        let length = (height - 1) * copy.row + self.walk.to.1;
+        let length = (height - 1) * copy.row + width;
         for first in (0..self.kernel.outputs).step_by(C) {
             let mut at = 0;
             while at < length {
                 match (length - at).div_ceil(S::F32_LANES) {
-                    1 => self.tile::<S, C, 1>(simd, &copy, &taps, first, at),
-                    2 => self.tile::<S, C, 2>(simd, &copy, &taps, first, at),
-                    _ => self.tile::<S, C, 3>(simd, &copy, &taps, first, at),
+                    1 => self.tile::<S, C, 1>(simd, copy, &taps, (first, at, phase)),
+                    2 => self.tile::<S, C, 2>(simd, copy, &taps, (first, at, phase)),
+                    _ => self.tile::<S, C, 3>(simd, copy, &taps, (first, at, phase)),
                 }
                 at += 3 * S::F32_LANES;
             }
@@ -163,15 +225,15 @@ impl Work<'_, '_> {
     }
 
     #[inline(always)]
-    fn copy<S: Simd>(&self, simd: S, height: usize) -> Copy {
-        let Walk { stride, padding, from: (from_height, from_width), to: (_, width) } = self.walk;
+    fn copy<S: Simd>(&self, simd: S, top: usize, height: usize, width: usize) -> Copy {
+        let Walk { stride, padding, from: (from_height, from_width), .. } = self.walk;
         let reach = (self.kernel.side - 1) / stride;
         let row = width + reach;
         let plane = (height + reach) * row;
         let channel = stride * stride * plane;
         // Vectors read beyond the last result.
         let mut values = vec![0f32; self.kernel.inputs * channel + 3 * S::F32_LANES];
-        let top = self.band.top * stride;
+        let top = top * stride;
         let (first, last) = (top.saturating_sub(padding), (top + (height + reach) * stride - padding).min(from_height));
         let mut normed = Vec::new();
         for input in 0..self.kernel.inputs {
@@ -211,8 +273,7 @@ impl Work<'_, '_> {
         simd: S,
         copy: &Copy,
         taps: &[usize],
-        first: usize,
-        at: usize,
+        (first, at, phase): (usize, usize, usize),
     ) {
         let (kernel, around) = (self.kernel, self.around);
         let kept = C.min(kernel.outputs - first);
@@ -226,7 +287,7 @@ impl Work<'_, '_> {
         for c in 0..C {
             tile[c] = [simd.splat_f32s(starts[c]); V];
         }
-        let weights = &kernel.weights[first / GROUP * GROUP * taps.len() + first % GROUP..];
+        let weights = &kernel.phases[phase][first / GROUP * GROUP * taps.len() + first % GROUP..];
         let values = &copy.values[at..];
         let mut weight = 0;
         for tap in taps {
@@ -236,24 +297,38 @@ impl Work<'_, '_> {
         let mut stored = [0f32; 8 * 48];
         store::<S, C, V>(&tile, &mut stored);
         let (width, size) = (self.walk.to.1, self.walk.to.0 * self.walk.to.1);
+        let scale = if kernel.doubles() { 2 } else { 1 };
         for (c, line) in stored.chunks_exact(V * S::F32_LANES).take(kept).enumerate() {
             let out = &mut *self.band.channels[first + c];
             let channel = (self.band.picture * kernel.outputs + first + c) * size + self.band.top * width;
             // The rows that the vectors touch.
             for y in at / copy.row..=(at + V * S::F32_LANES - 1) / copy.row {
-                let (begin, end) = (at.max(y * copy.row), (at + V * S::F32_LANES).min(y * copy.row + width));
-                if begin >= end || (y + 1) * width > out.len() {
+                let below = (y * scale + phase / 2) * width;
+                if below >= out.len() {
                     continue;
                 }
-                let to = y * width + begin - y * copy.row;
-                let (out, line) = (&mut out[to..to + end - begin], &line[begin - at..end - at]);
+                let start = y * copy.row;
+                let begin = at.max(start);
+                let odd = phase % 2;
+                let end = (at + V * S::F32_LANES).min(start + width / scale);
+                if begin >= end {
+                    continue;
+                }
+                let to = below + (begin - start) * scale + odd;
+                let (out, line) = (&mut out[to..=to + (end - begin - 1) * scale], &line[begin - at..end - at]);
                 match around.residual {
                     Some(residual) => {
-                        for ((out, value), residual) in out.iter_mut().zip(line).zip(&residual[channel + to..]) {
+                        let residual = residual[channel + to..].iter().step_by(scale);
+                        for ((out, value), residual) in out.iter_mut().step_by(scale).zip(line).zip(residual) {
                             *out = value + residual;
                         }
                     }
-                    None => out.copy_from_slice(line),
+                    None if scale == 1 => out.copy_from_slice(line),
+                    None => {
+                        for (out, value) in out.iter_mut().step_by(scale).zip(line) {
+                            *out = *value;
+                        }
+                    }
                 }
             }
         }

@@ -4,6 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::tile::{GROUP, Tile, add_product, rows, store};
+use super::vector::gelu;
 
 /// Outputs side by side: two of the widest vectors.
 const PANEL: usize = 32;
@@ -40,9 +41,26 @@ impl Weights {
     }
 }
 
-/// x (rows, inputs) → (rows, outputs); `bias` (outputs); `residual` of the result's shape is added.
-pub fn linear(weights: &Weights, x: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f32> {
-    let (inputs, outputs) = (weights.inputs, weights.outputs);
+/// A layer: weights, and a bias (outputs).
+#[derive(Clone, Copy)]
+pub struct Layer<'a> {
+    pub weights: &'a Weights,
+    pub bias: Option<&'a [f32]>,
+}
+
+/// What is done to the results of a layer, number by number.
+#[derive(Clone, Copy)]
+pub enum After<'a> {
+    Nothing,
+    /// Numbers of the result's shape are added.
+    Add(&'a [f32]),
+    /// They are multiplied by the gelu of another layer's results (Shazeer 2020).
+    Gate(Layer<'a>),
+}
+
+/// x (rows, inputs) → (rows, outputs).
+pub fn linear(layer: Layer, x: &[f32], after: After) -> Vec<f32> {
+    let (inputs, outputs) = (layer.weights.inputs, layer.weights.outputs);
     if x.is_empty() || outputs == 0 {
         return Vec::new();
     }
@@ -53,17 +71,19 @@ pub fn linear(weights: &Weights, x: &[f32], bias: Option<&[f32]>, residual: Opti
     let band = rows.div_ceil(rayon::current_num_threads()).next_multiple_of(GROUP).min(BAND);
     out.par_chunks_mut(band * outputs).enumerate().for_each(|(i, out)| {
         let x = &x[i * band * inputs..][..out.len() / outputs * inputs];
-        let residual = residual.map(|residual| &residual[i * band * outputs..]);
-        arch.dispatch(Band { weights, x, bias, residual, out });
+        let after = match after {
+            After::Add(residual) => After::Add(&residual[i * band * outputs..]),
+            other => other,
+        };
+        arch.dispatch(Band { layer, x, after, out });
     });
     out
 }
 
 struct Band<'a> {
-    weights: &'a Weights,
+    layer: Layer<'a>,
     x: &'a [f32],
-    bias: Option<&'a [f32]>,
-    residual: Option<&'a [f32]>,
+    after: After<'a>,
     out: &'a mut [f32],
 }
 
@@ -79,7 +99,7 @@ impl WithSimd for Band<'_> {
 impl Band<'_> {
     #[inline(always)]
     fn run<S: Simd, const C: usize>(mut self, simd: S) {
-        let inputs = self.weights.inputs;
+        let inputs = self.layer.weights.inputs;
         let rows = self.x.len() / inputs;
         // (rows / 8, inputs, 8)
         let mut packed = vec![0f32; rows.next_multiple_of(GROUP) * inputs];
@@ -89,7 +109,7 @@ impl Band<'_> {
                 *to = *from;
             }
         }
-        for column in (0..self.weights.outputs).step_by(2 * S::F32_LANES) {
+        for column in (0..self.layer.weights.outputs).step_by(2 * S::F32_LANES) {
             for row in (0..rows).step_by(C) {
                 self.tile::<S, C>(simd, &packed, row, column);
             }
@@ -98,8 +118,44 @@ impl Band<'_> {
 
     #[inline(always)]
     fn tile<S: Simd, const C: usize>(&mut self, simd: S, packed: &[f32], row: usize, column: usize) {
+        let (outputs, span) = (self.layer.weights.outputs, 2 * S::F32_LANES);
+        let count = span.min(outputs - column);
+        let tile = self.layer.product::<S, C>(simd, packed, row, column);
+        let mut lines = [0f32; GROUP * PANEL];
+        match self.after {
+            After::Gate(gates) => {
+                let gates = gates.product::<S, C>(simd, packed, row, column);
+                let mut gated = tile;
+                for c in 0..C {
+                    for v in 0..2 {
+                        gated[c][v] = simd.mul_f32s(tile[c][v], gelu(simd, gates[c][v]));
+                    }
+                }
+                store::<S, C, 2>(&gated, &mut lines);
+            }
+            _ => store::<S, C, 2>(&tile, &mut lines),
+        }
+        for (c, line) in lines.chunks_exact(span).take(C).enumerate() {
+            let at = (row + c) * outputs + column;
+            let Some(out) = self.out.get_mut(at..at + count) else { break };
+            match self.after {
+                After::Add(residual) => {
+                    for ((out, value), residual) in out.iter_mut().zip(line).zip(&residual[at..]) {
+                        *out = value + residual;
+                    }
+                }
+                _ => out.copy_from_slice(&line[..count]),
+            }
+        }
+    }
+}
+
+impl Layer<'_> {
+    /// `C` rows from `row` on of two vectors of outputs from `column` on.
+    #[inline(always)]
+    fn product<S: Simd, const C: usize>(&self, simd: S, packed: &[f32], row: usize, column: usize) -> Tile<S, C, 2> {
         let Weights { panels, outputs, inputs } = self.weights;
-        let (outputs, inputs, span) = (*outputs, *inputs, 2 * S::F32_LANES);
+        let (inputs, span) = (*inputs, 2 * S::F32_LANES);
         let panel = &panels[column / PANEL * PANEL * inputs + column % PANEL..];
         let left = &packed[row / GROUP * GROUP * inputs + row % GROUP..];
         let count = span.min(outputs - column);
@@ -112,19 +168,6 @@ impl Band<'_> {
         for i in 0..inputs {
             add_product(simd, &mut tile, &left[i * GROUP..], &panel[i * PANEL..]);
         }
-        let mut stored = [0f32; GROUP * PANEL];
-        store::<S, C, 2>(&tile, &mut stored);
-        for (c, line) in stored.chunks_exact(span).take(C).enumerate() {
-            let at = (row + c) * outputs + column;
-            let Some(out) = self.out.get_mut(at..at + count) else { break };
-            match self.residual {
-                Some(residual) => {
-                    for ((out, value), residual) in out.iter_mut().zip(line).zip(&residual[at..]) {
-                        *out = value + residual;
-                    }
-                }
-                None => out.copy_from_slice(&line[..count]),
-            }
-        }
+        tile
     }
 }

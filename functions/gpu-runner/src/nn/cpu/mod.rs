@@ -3,9 +3,9 @@
 //!
 //! Knows slices, not layers: the layers ask `serves` first, and have a way of candle's operations beside it.
 
+pub mod activation;
 pub mod attention;
 pub mod conv;
-pub mod gate;
 pub mod linear;
 pub mod norm;
 mod tile;
@@ -16,6 +16,11 @@ pub use vector::Affine;
 use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor};
+
+/// Does all of it on a thread of the pool: kernels that are called from another one each wait for a hand-over.
+pub fn within_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    rayon::scope(|_| work())
+}
 
 /// Whether these are single precision numbers in memory that nothing asks gradients of.
 pub fn serves<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {

@@ -48,10 +48,11 @@ pub fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
         p = simd.mul_add_e_f32s(p, t, simd.splat_f32s(coefficient));
     }
-    // erfc(|z|); the half of it times x is what is missing to x, or all there is on the other side.
+    // erfc(|z|) / 2: on one side that is the factor, on the other what is missing to 1.
     let rest = simd.mul_f32s(simd.mul_f32s(p, t), exp(simd, simd.neg_f32s(simd.mul_f32s(z, z))));
-    let part = simd.mul_f32s(simd.mul_f32s(x, simd.splat_f32s(0.5)), rest);
-    simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(0.0)), part, simd.sub_f32s(x, part))
+    let half = simd.mul_f32s(rest, simd.splat_f32s(0.5));
+    let negative = simd.less_than_f32s(x, simd.splat_f32s(0.0));
+    simd.mul_f32s(x, simd.select_f32s(negative, half, simd.sub_f32s(simd.splat_f32s(1.0), half)))
 }
 
 /// A function of vectors. Not a closure: that would be compiled without the instructions that vectors need, and called.
