@@ -1,37 +1,43 @@
-//! A network that LoRAs change, and its weights without them.
+//! A network that LoRAs change, layer by layer.
 //!
-//! Changed weights are the first ones plus all changes, each time from the first: switching back gives the same bits.
-//! Weights that a switch does not touch stay, and nothing of the model is read again.
+//! A changed weight is the file's own plus all changes, each time from the file: switching back gives the same bits.
+//! Layers that a switch does not touch stay as they are, and nothing else of the model is read again. The weights before
+//! a change are not kept: they are in the file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 
+use super::file::mismatch;
 use super::lora::Lora;
-use super::names::{Part, layers};
+use super::names::{Part, layers, spelled};
 use crate::DrawError;
-use crate::weights::Kept;
+use crate::models::unet::Unet;
+use crate::nn::Visit;
+use crate::weights::Source;
 
-type Build<N> = Arc<dyn Fn(VarBuilder<'static>) -> candle_core::Result<N> + Send + Sync>;
+/// A network that shows its layers.
+pub trait Layers {
+    fn layers(&mut self, visit: &mut Visit) -> candle_core::Result<()>;
+}
+
+impl Layers for Unet {
+    fn layers(&mut self, visit: &mut Visit) -> candle_core::Result<()> {
+        Unet::layers(self, visit)
+    }
+}
 
 pub struct Adapted<N> {
     part: Part,
-    kept: Kept,
-    build: Build<N>,
-    /// Spelling of a layer → name of its weight.
+    source: Source,
+    /// Spelling of a layer → name of its weight; of one weight there may be several.
     layers: HashMap<String, String>,
-    /// By name of the weight.
-    changed: HashMap<String, Changed>,
+    /// By name of the weight: what is in it now.
+    shares: HashMap<String, Vec<Share>>,
     network: N,
-}
-
-#[derive(Clone)]
-struct Changed {
-    shares: Vec<Share>,
-    tensor: Tensor,
 }
 
 /// What one LoRA has in one weight.
@@ -42,84 +48,102 @@ struct Share {
     scale: f64,
 }
 
-impl<N> Adapted<N> {
+/// New weights by their names, ready to take the place of those before, and what is in them.
+pub struct Change {
+    weights: HashMap<String, Tensor>,
+    shares: HashMap<String, Vec<Share>>,
+}
+
+impl<N: Layers> Adapted<N> {
     pub fn load(
         part: Part,
         source: VarBuilder<'static>,
-        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<N> + Send + Sync + 'static,
+        build: impl FnOnce(VarBuilder<'static>) -> candle_core::Result<N>,
     ) -> candle_core::Result<Self> {
-        let kept = Kept::over(source);
-        let network = build(kept.builder())?;
-        let names = kept.names();
-        let layers = layers(part, names.iter().map(String::as_str));
-        Ok(Self { part, kept, build: Arc::new(build), layers, changed: HashMap::new(), network })
+        let source = Source::over(source);
+        let mut network = build(source.builder())?;
+        let mut shown = HashSet::new();
+        network.layers(&mut |name, _| {
+            shown.insert(spelled(part, name));
+            Ok(())
+        })?;
+        let names = source.names();
+        let mut layers = layers(part, names.iter().map(String::as_str));
+        layers.retain(|_, weight| shown.contains(&spelled(part, layer(weight))));
+        Ok(Self { part, source, layers, shares: HashMap::new(), network })
     }
 
     /// Shape of a layer's weight.
     pub fn shape(&self, layer: &str) -> Option<Vec<usize>> {
-        Some(self.kept.get(self.layers.get(layer)?)?.dims().to_vec())
+        Some(self.source.shape(self.layers.get(layer)?)?.into_dims())
     }
 
-    /// The network under these LoRAs with their strengths; none when that is what it is already. All of them were
-    /// checked to fit.
-    pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Option<Change<N>>, DrawError> {
-        let wanted = self.wanted(loras);
-        let same = wanted.len() == self.changed.len()
-            && wanted.iter().all(|(name, shares)| self.changed.get(*name).is_some_and(|c| c.shares == *shares));
-        if same {
+    /// What brings the network under these LoRAs with their strengths; none where it is already. All of them were checked
+    /// to fit.
+    pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Option<Change>, DrawError> {
+        let shares = self.wanted(loras);
+        let nothing = Vec::new();
+        let touched: BTreeMap<&String, &Vec<Share>> = shares
+            .iter()
+            .chain(self.shares.keys().filter(|name| !shares.contains_key(*name)).map(|name| (name, &nothing)))
+            .filter(|(name, wanted)| self.shares.get(*name).is_none_or(|now| now != *wanted))
+            .collect();
+        if touched.is_empty() {
             return Ok(None);
         }
-        let mut changed = HashMap::with_capacity(wanted.len());
-        for (name, shares) in wanted {
-            let change = match self.changed.get(name) {
-                Some(before) if before.shares == shares => before.clone(),
-                _ => Changed { tensor: self.sum(name, &shares, loras)?, shares },
-            };
-            changed.insert(name.to_string(), change);
-        }
-        let tensors = changed.iter().map(|(name, change)| (name.clone(), change.tensor.clone())).collect();
-        Ok(Some(Change { network: (self.build)(self.kept.with(tensors))?, changed }))
+        let weights = touched
+            .into_iter()
+            .map(|(name, wanted)| Ok((name.clone(), self.sum(name, wanted, loras)?)))
+            .collect::<Result<_, DrawError>>()?;
+        Ok(Some(Change { weights, shares }))
     }
 
-    pub fn switch(&mut self, change: Option<Change<N>>) {
-        if let Some(Change { network, changed }) = change {
-            (self.network, self.changed) = (network, changed);
-        }
+    /// Where it fails, the layers it was about are written again at the next change.
+    pub fn switch(&mut self, change: Option<Change>) -> Result<(), DrawError> {
+        let Some(Change { weights, shares }) = change else { return Ok(()) };
+        let unknown = Share { lora: u64::MAX, layer: String::new(), scale: 0.0 };
+        self.shares.extend(weights.keys().map(|name| (name.clone(), vec![unknown.clone()])));
+        let (part, layers) = (self.part, &self.layers);
+        self.network.layers(&mut |name, layer| {
+            match layers.get(&spelled(part, name)).and_then(|weight| weights.get(weight)) {
+                Some(weight) => layer.set_weight(weight),
+                None => Ok(()),
+            }
+        })?;
+        self.shares = shares;
+        Ok(())
     }
 
     /// Weights to change, and who changes each.
-    fn wanted(&self, loras: &[(Arc<Lora>, f64)]) -> BTreeMap<&str, Vec<Share>> {
-        let mut wanted: BTreeMap<&str, Vec<Share>> = BTreeMap::new();
+    fn wanted(&self, loras: &[(Arc<Lora>, f64)]) -> HashMap<String, Vec<Share>> {
+        let mut wanted: HashMap<String, Vec<Share>> = HashMap::new();
         for (lora, strength) in loras {
             for (layer, scale) in lora.layers(self.part) {
                 let scale = scale * strength;
                 let Some(weight) = self.layers.get(layer).filter(|_| scale != 0.0) else { continue };
-                wanted.entry(weight).or_default().push(Share { lora: lora.id, layer: layer.to_string(), scale });
+                let share = Share { lora: lora.id, layer: layer.to_string(), scale };
+                wanted.entry(weight.clone()).or_default().push(share);
             }
         }
         wanted
     }
 
     fn sum(&self, name: &str, shares: &[Share], loras: &[(Arc<Lora>, f64)]) -> Result<Tensor, DrawError> {
-        let Some(base) = self.kept.get(name) else {
-            return Err(super::file::mismatch(format!("{name} is not in this model")));
-        };
+        let base = self.source.read(name)?;
         let mut sum = base.to_dtype(DType::F32)?;
         for share in shares {
-            if let Some((lora, _)) = loras.iter().find(|(lora, _)| lora.id == share.lora) {
-                let delta = lora.delta(self.part, &share.layer, base.dims(), base.device());
-                let delta = delta.map_err(|e| e.at(lora.path().display()))?;
-                sum = (sum + (delta * share.scale)?)?;
-            }
+            let Some((lora, _)) = loras.iter().find(|(lora, _)| lora.id == share.lora) else {
+                return Err(mismatch(format!("{name} is changed by nobody")));
+            };
+            let delta = lora.delta(self.part, &share.layer, base.dims(), base.device());
+            sum = (sum + (delta.map_err(|e| e.at(lora.path().display()))? * share.scale)?)?;
         }
         Ok(sum.to_dtype(base.dtype())?)
     }
 }
 
-/// A network that is ready to take the place of the one before.
-pub struct Change<N> {
-    network: N,
-    changed: HashMap<String, Changed>,
+fn layer(weight: &str) -> &str {
+    weight.strip_suffix(".weight").unwrap_or(weight)
 }
 
 impl<N> Deref for Adapted<N> {

@@ -1,5 +1,5 @@
 //! What changes a model without being one: LoRA, learned words, hypernetworks. Reads and checks their files, matches
-//! them with the networks, and builds networks anew with what changed. Knows nothing of jobs.
+//! them with the networks, and writes the layers that change. Knows nothing of jobs.
 
 mod adapted;
 mod embedding;
@@ -8,7 +8,7 @@ pub mod hypernetwork;
 mod lora;
 mod names;
 
-pub use adapted::{Adapted, Change};
+pub use adapted::{Adapted, Change, Layers};
 pub use embedding::Embedding;
 pub use file::Stamp;
 pub use lora::Lora;

@@ -98,7 +98,7 @@ pub fn key(key: &str) -> Key {
 }
 
 /// One spelling for all: `_` between words, no names that only some writers put around the others.
-fn spelled(part: Part, layer: &str) -> String {
+pub(super) fn spelled(part: Part, layer: &str) -> String {
     let layer = layer.replace(".processor.", ".");
     let last = match (part, layer.rsplit_once('.')) {
         (Part::Unet, Some((front, "to_out"))) => format!("{front}.to_out.0"),

@@ -64,10 +64,10 @@ impl Model {
         let unet = self.unet.under(&loras)?;
         let texts = self.texts.under(&loras)?;
         let words = self.texts.words(&words)?;
-        // Nothing fails from here on.
-        self.unet.switch(unet);
+        // All that a job can be wrong about was seen by now.
+        self.unet.switch(unet)?;
         self.unet.bend(&hypernetworks.into());
-        self.texts.switch(texts);
+        self.texts.switch(texts)?;
         self.texts.teach(words);
         self.opened = opened;
         Ok(())

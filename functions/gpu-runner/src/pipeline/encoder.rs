@@ -4,8 +4,9 @@ use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::DrawError;
-use crate::adapters::{Adapted, Part};
+use crate::adapters::{Adapted, Layers, Part};
 use crate::models::clip::{Hidden, Projection, TextConfig, TextEncoder};
+use crate::nn::Visit;
 use crate::prompt::{Chunk, Learned, chunks};
 use crate::tokenizer::Tokenizer;
 
@@ -19,6 +20,13 @@ pub(super) struct Encoder {
 pub(super) struct Networks {
     text: TextEncoder,
     projection: Option<Projection>,
+}
+
+impl Layers for Networks {
+    fn layers(&mut self, visit: &mut Visit) -> candle_core::Result<()> {
+        self.text.layers(visit)?;
+        self.projection.iter_mut().try_for_each(|projection| projection.layers(visit))
+    }
 }
 
 /// What was learned for this encoder beside its vocabulary.
@@ -37,12 +45,11 @@ impl Encoder {
         projects: bool,
         vb: VarBuilder<'static>,
     ) -> Result<Self, DrawError> {
-        let (width, config) = (config.hidden_size, config.clone());
-        let network = Adapted::load(part, vb, move |vb| {
-            let projection = if projects { Some(Projection::load(&config, vb.clone())?) } else { None };
-            Ok(Networks { text: TextEncoder::load(&config, vb)?, projection })
+        let network = Adapted::load(part, vb, |vb| {
+            let projection = if projects { Some(Projection::load(config, vb.clone())?) } else { None };
+            Ok(Networks { text: TextEncoder::load(config, vb)?, projection })
         })?;
-        Ok(Self { tokenizer, network, width, words: Words::default() })
+        Ok(Self { tokenizer, network, width: config.hidden_size, words: Words::default() })
     }
 
     /// Learned words with their vectors (count, width), for `teach`.

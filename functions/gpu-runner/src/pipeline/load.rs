@@ -48,7 +48,7 @@ impl Model {
             |part: &str| Ok::<_, DrawError>(VarBuilder::from_backend(parts.weights(part)?, DType::F32, device.clone()));
         let texts = Texts::load(parts, &unet_config, device)?;
         let widths = unet_config.down.iter().flat_map(|level| [level.channels, level.context]).collect();
-        let build = move |vb| Unet::load(&unet_config, vb);
+        let build = |vb| Unet::load(&unet_config, vb);
         let unet = Adapted::load(Part::Unet, weights("unet")?, build).map_err(in_part("unet"))?;
         let vae = Vae::load(&vae_config, weights("vae")?).map_err(in_part("vae"))?;
         Ok(Self {

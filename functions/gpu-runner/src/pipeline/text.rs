@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
-use super::encoder::{Encoder, Networks, Words, weighed};
+use super::encoder::{Encoder, Words, weighed};
 use super::parts::{Family, Parts};
 use crate::DrawError;
 use crate::adapters::{Change, Embedding, Lora, Part};
@@ -161,17 +161,15 @@ impl Texts {
     }
 
     /// All encoders under these LoRAs; none of those that are so already.
-    pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Vec<Option<Change<Networks>>>, DrawError> {
+    pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Vec<Option<Change>>, DrawError> {
         self.encoders.iter().map(|encoder| encoder.network.under(loras)).collect()
     }
 
-    pub fn switch(&mut self, changes: Vec<Option<Change<Networks>>>) {
+    pub fn switch(&mut self, changes: Vec<Option<Change>>) -> Result<(), DrawError> {
         if changes.iter().any(Option::is_some) {
             self.forget();
         }
-        for (encoder, change) in self.encoders.iter_mut().zip(changes) {
-            encoder.network.switch(change);
-        }
+        self.encoders.iter_mut().zip(changes).try_for_each(|(encoder, change)| encoder.network.switch(change))
     }
 
     /// Learned words as each encoder keeps them.

@@ -1,8 +1,8 @@
-//! Where a network's tensors come from: a checked file, and a source that remembers what it gave, so that the network
-//! can be built again with some of it changed. Knows nothing of who changes what.
+//! Where a network's tensors come from: a checked file, and a source that remembers what was asked of it, so that single
+//! tensors can be read again when they are to change. Knows nothing of who changes what.
 
 mod file;
-mod kept;
+mod source;
 
 pub use file::Weights;
-pub use kept::Kept;
+pub use source::Source;
