@@ -105,10 +105,8 @@ impl<N: Layers> Adapted<N> {
         self.shares.extend(weights.keys().map(|name| (name.clone(), vec![unknown.clone()])));
         let (part, layers) = (self.part, &self.layers);
         self.network.layers(&mut |name, layer| {
-            match layers.get(&spelled(part, name)).and_then(|weight| weights.get(weight)) {
-                Some(weight) => layer.set_weight(weight),
-                None => Ok(()),
-            }
+            let weight = layers.get(&spelled(part, name)).and_then(|weight| weights.get(weight));
+            weight.map_or(Ok(()), |weight| layer.set_weight(weight))
         })?;
         self.shares = shares;
         Ok(())

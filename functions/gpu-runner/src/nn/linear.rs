@@ -3,8 +3,8 @@
 use candle_core::{DType, Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::cpu::linear::{After, Layer};
 use super::Weighted;
+use super::cpu::linear::{After, Layer};
 use super::cpu::{self, values};
 
 pub struct Linear {
