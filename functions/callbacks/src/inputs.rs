@@ -1,19 +1,16 @@
 //! `GET /callbacks/in/{task}/{attempt}/{index}`: a picture to start from, or the mask behind the last of them, as the
 //! runner that holds the task gets it. The runner never calls an address of a user's choosing; the edge does, under the rules of `domain::outbound`.
 
-use axum::extract::RawPathParams;
-use axum::extract::rejection::RawPathParamsRejection;
-use domain::messages::{IMAGE_UNREACHABLE, INVALID_IMAGE, NOT_FOUND, STALE_LEASE, UNAVAILABLE};
+use domain::messages::{IMAGE_UNREACHABLE, INVALID_IMAGE, NOT_FOUND, UNAVAILABLE};
 use domain::outbound::{MAX_REDIRECTS, check, follow};
-use domain::runner::{LEASE_HEADER, input_path};
-use domain::{Error, file, id};
+use domain::runner::input_path;
+use domain::{Error, file};
 use ports::{Cx, Outgoing, conformance};
-use store::tasks;
 use web::axum::body::{Body, Bytes};
 use web::axum::response::Response;
 use web::{Ctx, Reply, Result, axum};
 
-use crate::signed::Runner;
+use crate::held::{self, Path};
 
 /// Bytes of a picture.
 const LIMIT: usize = 20 << 20;
@@ -21,26 +18,13 @@ const LIMIT: usize = 20 << 20;
 /// For each hop, in milliseconds: all of them together take no longer than a lease.
 const TIMEOUT_MS: u32 = 8_000;
 
-type Path = std::result::Result<RawPathParams, RawPathParamsRejection>;
+/// By the number of the picture in the task's list; the mask comes after the last of them.
+const URL: &str = "SELECT origin, iif(?4 = json_array_length(params, '$.from_images'), json_extract(params, '$.mask'), \
+    json_extract(params, '$.from_images[' || CAST(?4 AS INTEGER) || ']')) AS url FROM tasks WHERE id = ?3";
 
 pub async fn get(ctx: Ctx, path: Path) -> Result {
-    let path = path.map_err(|_| NOT_FOUND.error())?;
-    let part = |name: &str| path.iter().find(|(n, _)| *n == name).map(|(_, v)| v).unwrap_or_default();
-    let ids = id::parse(part("task")).zip(id::parse(part("attempt")));
-    let (task, attempt) = ids.ok_or_else(|| NOT_FOUND.error())?;
-    let index: u8 = part("index").parse().map_err(|_| NOT_FOUND.error())?;
-    let expected = format!("get_{}", input_path(task, attempt, index.into()));
-    let runner = Runner::verify(&ctx, b"", |id| id == expected)?;
-    let (scope, mut batch) = runner.batch(&ctx);
-    batch.meaning("stale", &STALE_LEASE);
-    batch.push(tasks::lease_guard(scope, runner.server_id, task, attempt, ctx.header(LEASE_HEADER)));
-    let found = batch.push(scope.stmt(
-        "SELECT origin, iif(?4 = json_array_length(params, '$.from_images'), json_extract(params, '$.mask'), \
-         json_extract(params, '$.from_images[' || CAST(?4 AS INTEGER) || ']')) AS url FROM tasks WHERE id = ?3",
-        [task.into(), i64::from(index).into()],
-    ));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    let row = outcome.rows(found).first();
+    let found = held::read(&ctx, path, input_path, URL).await?;
+    let row = found.first();
     let url = row.and_then(|row| row.text("url")).ok_or_else(|| NOT_FOUND.error())?;
     let origins = [ctx.cx.config.public_url.as_str(), row.and_then(|row| row.text("origin")).unwrap_or_default()];
     let picture = match file::key(url, &origins) {

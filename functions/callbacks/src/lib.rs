@@ -2,6 +2,7 @@
 //! only under the task's current lease. Late, repeated, reordered or forged ones change nothing.
 
 mod api;
+mod held;
 mod inputs;
 mod objects;
 mod signed;
