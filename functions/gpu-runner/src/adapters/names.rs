@@ -8,6 +8,8 @@
 
 use std::collections::HashMap;
 
+use crate::checkpoint::names::unet::Blocks;
+
 /// A network that a LoRA may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
@@ -137,60 +139,13 @@ pub fn layers<'a>(part: Part, weights: impl Iterator<Item = &'a str> + Clone) ->
     layers
 }
 
-/// The layer's name in the model as it was first published, whose blocks are counted through all levels. `per_level` is
-/// the number of residual blocks of a level on the way down; on the way up it is one more.
+/// The layer's name in the model as it was first published, spelled as here. `per_level` is the number of residual blocks
+/// of a level on the way down.
 fn original(layer: &str, per_level: usize) -> Option<String> {
-    let outer = match layer {
-        "conv_in" => "input_blocks_0_0",
-        "conv_out" => "out_2",
-        "time_embedding.linear_1" => "time_embed_0",
-        "time_embedding.linear_2" => "time_embed_2",
-        "add_embedding.linear_1" => "label_emb_0_0",
-        "add_embedding.linear_2" => "label_emb_0_2",
-        _ => "",
-    };
-    if !outer.is_empty() {
-        return Some(outer.to_string());
-    }
-    let words: Vec<&str> = layer.split('.').collect();
-    let number = |at: usize| words.get(at)?.parse::<usize>().ok();
-    let (block, kind, inner) = match *words.first()? {
-        "mid_block" => {
-            let (kind, i) = (*words.get(1)?, number(2)?);
-            let place = if kind == "attentions" { 1 } else { 2 * i };
-            (format!("middle_block_{place}"), kind, words.get(3..)?)
-        }
-        "down_blocks" => {
-            let (level, kind, i) = (number(1)?, *words.get(2)?, number(3)?);
-            let first = 1 + level * (per_level + 1);
-            let (block, place) = match kind {
-                "resnets" => (first + i, 0),
-                "attentions" => (first + i, 1),
-                _ => (first + per_level, 0),
-            };
-            (format!("input_blocks_{block}_{place}"), kind, words.get(4..)?)
-        }
-        "up_blocks" => {
-            let (level, kind, i) = (number(1)?, *words.get(2)?, number(3)?);
-            let first = level * (per_level + 1);
-            let (block, place) = match kind {
-                "resnets" => (first + i, 0),
-                "attentions" => (first + i, 1),
-                _ => (first + per_level, 2),
-            };
-            (format!("output_blocks_{block}_{place}"), kind, words.get(4..)?)
-        }
-        _ => return None,
-    };
-    let inner = match (kind, inner) {
-        ("resnets", ["conv1"]) => "in_layers_2".to_string(),
-        ("resnets", ["conv2"]) => "out_layers_3".to_string(),
-        ("resnets", ["time_emb_proj"]) => "emb_layers_1".to_string(),
-        ("resnets", ["conv_shortcut"]) => "skip_connection".to_string(),
-        ("downsamplers", ["conv"]) => "op".to_string(),
-        (_, inner) => inner.join("_"),
-    };
-    Some(format!("{block}_{inner}"))
+    // More levels than any model has; whether one attends is dealt with above.
+    let blocks = Blocks { per_level, up_attends: vec![true; 16] };
+    let name = blocks.original(&format!("{layer}.weight"))?;
+    Some(name.strip_suffix(".weight")?.replace('.', "_"))
 }
 
 #[cfg(test)]

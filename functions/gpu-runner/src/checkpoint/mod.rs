@@ -5,7 +5,7 @@
 
 mod configs;
 mod kind;
-mod names;
+pub(crate) mod names;
 mod prediction;
 mod shapes;
 mod source;

@@ -3,8 +3,8 @@
 use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
-use super::sigmas::{FinalSigma, Spread, Walk};
-use super::{Prediction, Sampler, Schedule, Scheduler};
+use super::sigmas::{FinalSigma, Spread, Walk, Walker};
+use super::{Prediction, Sampler, Schedule};
 use crate::DrawError;
 use crate::models::config::unsupported;
 use crate::noise::Noise;
@@ -38,24 +38,12 @@ impl Euler {
     }
 }
 
-impl Scheduler for Euler {
-    fn timesteps(&self) -> &[f64] {
-        &self.0.timesteps
+impl Walker for Euler {
+    fn walk(&self) -> &Walk {
+        &self.0
     }
 
-    fn initial_sigma(&self) -> f64 {
-        self.0.initial_sigma()
-    }
-
-    fn add_noise(&self, picture: &Tensor, noise: &Tensor, i: usize) -> Result<Tensor> {
-        self.0.add_noise(picture, noise, i)
-    }
-
-    fn scale_input(&self, x: &Tensor, i: usize) -> Result<Tensor> {
-        self.0.scale_input(x, i)
-    }
-
-    fn step(&mut self, out: &Tensor, i: usize, x: &Tensor, _: &mut Noise) -> Result<Tensor> {
+    fn stride(&mut self, out: &Tensor, i: usize, x: &Tensor, _: &mut Noise) -> Result<Tensor> {
         let (before, after) = self.0.sigmas(i)?;
         x + (self.0.slope(out, i, x)? * (after - before))?
     }

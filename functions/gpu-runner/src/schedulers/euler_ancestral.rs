@@ -4,8 +4,8 @@
 use candle_core::{DType, Result, Tensor};
 use serde::Deserialize;
 
-use super::sigmas::{FinalSigma, Spread, Walk};
-use super::{Prediction, Sampler, Schedule, Scheduler};
+use super::sigmas::{FinalSigma, Spread, Walk, Walker};
+use super::{Prediction, Sampler, Schedule};
 use crate::DrawError;
 use crate::models::config::unsupported;
 use crate::noise::Noise;
@@ -31,24 +31,12 @@ impl EulerAncestral {
     }
 }
 
-impl Scheduler for EulerAncestral {
-    fn timesteps(&self) -> &[f64] {
-        &self.0.timesteps
+impl Walker for EulerAncestral {
+    fn walk(&self) -> &Walk {
+        &self.0
     }
 
-    fn initial_sigma(&self) -> f64 {
-        self.0.initial_sigma()
-    }
-
-    fn add_noise(&self, picture: &Tensor, noise: &Tensor, i: usize) -> Result<Tensor> {
-        self.0.add_noise(picture, noise, i)
-    }
-
-    fn scale_input(&self, x: &Tensor, i: usize) -> Result<Tensor> {
-        self.0.scale_input(x, i)
-    }
-
-    fn step(&mut self, out: &Tensor, i: usize, x: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+    fn stride(&mut self, out: &Tensor, i: usize, x: &Tensor, noise: &mut Noise) -> Result<Tensor> {
         let (before, after) = self.0.sigmas(i)?;
         let up = (after.powi(2) * (before.powi(2) - after.powi(2)) / before.powi(2)).max(0.0).sqrt();
         let down = (after.powi(2) - up.powi(2)).max(0.0).sqrt();

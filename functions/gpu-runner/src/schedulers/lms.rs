@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
-use super::sigmas::{Curve, FinalSigma, Spread, Walk};
-use super::{Sampler, Schedule, Scheduler};
+use super::sigmas::{Curve, FinalSigma, Spread, Walk, Walker};
+use super::{Sampler, Schedule};
 use crate::DrawError;
 use crate::models::config::invalid;
 use crate::noise::Noise;
@@ -40,24 +40,12 @@ impl Lms {
     }
 }
 
-impl Scheduler for Lms {
-    fn timesteps(&self) -> &[f64] {
-        &self.walk.timesteps
+impl Walker for Lms {
+    fn walk(&self) -> &Walk {
+        &self.walk
     }
 
-    fn initial_sigma(&self) -> f64 {
-        self.walk.initial_sigma()
-    }
-
-    fn add_noise(&self, picture: &Tensor, noise: &Tensor, i: usize) -> Result<Tensor> {
-        self.walk.add_noise(picture, noise, i)
-    }
-
-    fn scale_input(&self, x: &Tensor, i: usize) -> Result<Tensor> {
-        self.walk.scale_input(x, i)
-    }
-
-    fn step(&mut self, out: &Tensor, i: usize, x: &Tensor, _: &mut Noise) -> Result<Tensor> {
+    fn stride(&mut self, out: &Tensor, i: usize, x: &Tensor, _: &mut Noise) -> Result<Tensor> {
         let (now, next) = self.walk.sigmas(i)?;
         self.slopes.push_front(self.walk.slope(out, i, x)?);
         self.slopes.truncate(ORDER);

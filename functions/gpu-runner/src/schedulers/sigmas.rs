@@ -5,9 +5,10 @@
 use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
-use super::{Prediction, Sampler, Schedule, Spacing, Visits};
+use super::{Prediction, Sampler, Schedule, Scheduler, Spacing, Visits};
 use crate::DrawError;
 use crate::models::config::{invalid, unsupported};
+use crate::noise::Noise;
 
 /// ᾱ where the reference has it instead of the 0 of a rescaled schedule: 0 would be a σ without bound.
 const LAST_ALPHA: f64 = 1.0 / (1 << 24) as f64;
@@ -130,6 +131,36 @@ impl Table {
         let (a, b) = (self.0[low].ln(), self.0[low + 1].ln());
         let share = if b > a { (sigma.ln() - a) / (b - a) } else { 0.0 };
         low as f64 + share.clamp(0.0, 1.0)
+    }
+}
+
+/// A sampler that walks down σ and differs from the others in its steps alone.
+pub(super) trait Walker {
+    fn walk(&self) -> &Walk;
+
+    /// As `Scheduler::step`.
+    fn stride(&mut self, out: &Tensor, i: usize, x: &Tensor, noise: &mut Noise) -> Result<Tensor>;
+}
+
+impl<W: Walker> Scheduler for W {
+    fn timesteps(&self) -> &[f64] {
+        &self.walk().timesteps
+    }
+
+    fn initial_sigma(&self) -> f64 {
+        self.walk().initial_sigma()
+    }
+
+    fn add_noise(&self, picture: &Tensor, noise: &Tensor, i: usize) -> Result<Tensor> {
+        self.walk().add_noise(picture, noise, i)
+    }
+
+    fn scale_input(&self, x: &Tensor, i: usize) -> Result<Tensor> {
+        self.walk().scale_input(x, i)
+    }
+
+    fn step(&mut self, out: &Tensor, i: usize, x: &Tensor, noise: &mut Noise) -> Result<Tensor> {
+        self.stride(out, i, x, noise)
     }
 }
 
