@@ -5,18 +5,25 @@ use ports::Stmt;
 
 use crate::list::Scope;
 
-/// What the user `{user}` may spend now: the grants that have not expired. An SQL expression; `?2` is now.
-pub fn spendable(user: &str) -> String {
-    format!(
-        "(SELECT coalesce(sum(g.remaining), 0) FROM grants g WHERE g.user_id = {user} AND g.remaining > 0 \
-         AND (g.expires_at IS NULL OR g.expires_at > ?2))"
-    )
+/// What a user may spend now: the grants that have not expired. An SQL expression; `?2` is now.
+macro_rules! spendable {
+    ($user:literal) => {
+        concat!(
+            "(SELECT coalesce(sum(g.remaining), 0) FROM grants g WHERE g.user_id = ",
+            $user,
+            " AND g.remaining > 0 AND (g.expires_at IS NULL OR g.expires_at > ?2))"
+        )
+    };
 }
 
-/// `spendable` of the row `t` of users; null for anyone but that user and administrators.
-pub const POINTS_OF_ROW: &str = "iif(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1, \
-    (SELECT coalesce(sum(g.remaining), 0) FROM grants g WHERE g.user_id = t.id \
-    AND g.remaining > 0 AND (g.expires_at IS NULL OR g.expires_at > ?2)), NULL)";
+/// The same of the user an expression of ours names.
+pub fn spendable(user: &str) -> String {
+    spendable!("{user}").replace("{user}", user)
+}
+
+/// The same of the row `t` of users; null for anyone but that user and administrators.
+pub const POINTS_OF_ROW: &str =
+    concat!("iif(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1, ", spendable!("t.id"), ", NULL)");
 
 /// What points are given as; those for a redeem code are in `redeem`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

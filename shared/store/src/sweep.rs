@@ -2,7 +2,7 @@
 //! outbox, rows past their time. Run by the sweeper every few seconds while there is work; any number may run at once.
 
 use domain::Error;
-use ports::Cx;
+use ports::{Cx, Stmt};
 
 use crate::batch::Batch;
 use crate::list::Scope;
@@ -22,10 +22,10 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
         batch.extend(tasks::hint_again(scope, kind));
     }
     batch.push(ledger::expire(scope));
-    // Also those of tasks that were cancelled while they waited for another attempt.
+    // Also those of tasks that were cancelled while they waited for another attempt. Objects first: there are few.
     batch.extend(tasks::discard(
         scope,
-        "SELECT o.task_id FROM task_objects o JOIN tasks t ON t.id = o.task_id WHERE t.status = 'error'",
+        "SELECT o.task_id FROM task_objects o CROSS JOIN tasks t ON t.id = o.task_id WHERE t.status = 'error'",
         [],
     ));
     let changed = batch.push(watch::change_where(&tasks::FRAMES, scope, "t.nonce = ?3", [nonce.as_str().into()]));
@@ -37,6 +37,7 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
     batch.push(idempotency::sweep(scope));
     batch.push(scope.stmt("DELETE FROM tickets WHERE expires_at <= ?2", []));
     batch.push(scope.stmt("DELETE FROM sessions WHERE expires_at <= ?2", []));
+    let asked = batch.push(unfinished(scope));
     let outcome = batch.run(&*cx.ports.sql).await?;
     let changes = watch::events(&tasks::FRAMES, outcome.rows(changed));
     for (room, _) in &changes {
@@ -47,16 +48,27 @@ pub async fn round(cx: &Cx) -> Result<bool, Error> {
             log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
         }
     }
-    // A full round may have left some behind.
-    while outbox::flush(cx).await? > 0 {}
+    let mut open = outcome.rows(asked).first().is_some_and(|row| row.flag("open"));
+    // A full round may have left some behind. What was delivered may have been all there was.
+    let mut delivered = false;
+    while outbox::flush(cx).await? > 0 {
+        delivered = true;
+    }
     webhooks::dispatch(cx);
-    let mut batch = Batch::new();
-    let open = batch.push(scope.stmt(
+    if delivered {
+        let mut batch = Batch::new();
+        let asked = batch.push(unfinished(scope));
+        open = batch.run(&*cx.ports.sql).await?.rows(asked).first().is_some_and(|row| row.flag("open"));
+    }
+    Ok(open)
+}
+
+/// Whether there is work to come back for soon, as `open`.
+fn unfinished(scope: Scope) -> Stmt {
+    scope.stmt(
         "SELECT EXISTS (SELECT 1 FROM tasks WHERE finished_at IS NULL) \
          OR EXISTS (SELECT 1 FROM outbox) \
          OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next_at < ?2 + ?3) AS open",
         [CRON_MS.into()],
-    ));
-    let outcome = batch.run(&*cx.ports.sql).await?;
-    Ok(outcome.rows(open).first().is_some_and(|row| row.flag("open")))
+    )
 }
