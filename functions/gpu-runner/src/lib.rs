@@ -21,6 +21,7 @@ pub mod schedulers;
 pub mod serve;
 pub mod tiny;
 pub mod tokenizer;
+pub mod train;
 pub mod weights;
 
 pub use error::{Code, DrawError};

@@ -1,0 +1,7 @@
+//! Training: from pictures with captions to weights. The command line and training tasks are thin callers of this.
+//!
+//! Owns the objective, the loop and its state on disk. What is learnt from comes as `Examples`, wherever it is made.
+
+pub mod examples;
+
+pub use examples::{Example, Examples};
