@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::models::config::{Config, unsupported};
+use crate::weights::{Index, indices, single};
 use crate::{Code, DrawError};
 
 pub const INDEX: &str = "model_index.json";
@@ -23,7 +24,8 @@ const TOKENIZERS: [&str; 2] = ["tokenizer", "tokenizer_2"];
 const TOKENIZER_FILES: [&str; 5] =
     ["tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "special_tokens_map.json"];
 
-/// Paths of all files that are wanted but the index; an error names one that is wanted and not listed.
+/// Paths of all files that are wanted but the model's index and parts of weights (see `parts`); an error names one that
+/// is wanted and not listed.
 pub fn wanted(index: &Config, listed: &[String]) -> Result<Vec<String>, DrawError> {
     let has = |path: &str| listed.iter().any(|listed| listed == path);
     // A part that is left out is [null, null].
@@ -51,17 +53,22 @@ pub fn wanted(index: &Config, listed: &[String]) -> Result<Vec<String>, DrawErro
 }
 
 fn weights(stem: &str, has: impl Fn(&str) -> bool) -> Result<String, DrawError> {
-    let single = format!("{stem}.safetensors");
-    if let Some(path) = [&single, &format!("{stem}.fp16.safetensors")].into_iter().find(|path| has(path)) {
-        return Ok(path.clone());
-    }
-    if has(&format!("{single}.index.json")) {
-        return Err(unsupported(format!("{stem} in several files")));
+    if let Some(path) = single(stem).into_iter().chain(indices(stem)).find(|path| has(path)) {
+        return Ok(path);
     }
     if has(&format!("{stem}.bin")) || has(&format!("{}.bin", stem.replace("/model", "/pytorch_model"))) {
         return Err(unsupported(format!("{stem} only as a PyTorch file, which may run programs when it is read")));
     }
-    Ok(single)
+    Ok(format!("{stem}.safetensors"))
+}
+
+/// Where `file`, which is at `path`, is the index of a network's weights: paths of the files that have them.
+pub fn parts(file: &str, path: &Path) -> Result<Vec<String>, DrawError> {
+    let Some((part, _)) = file.split_once('/').filter(|(_, name)| name.contains(".index.")) else {
+        return Ok(Vec::new());
+    };
+    let index = Index::read(path).map_err(|e| e.at(file))?;
+    Ok(index.parts().into_iter().map(|name| format!("{part}/{name}")).collect())
 }
 
 /// What is in a directory and the directories in it, as a repository lists it.

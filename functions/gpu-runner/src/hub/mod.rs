@@ -100,7 +100,10 @@ impl Hub {
         let listed = remote.files()?;
         let index = remote.fetch(files::INDEX, shown)?;
         for file in files::wanted(&Config::read(&index)?, &listed)? {
-            remote.fetch(&file, shown)?;
+            let path = remote.fetch(&file, shown)?;
+            for part in files::parts(&file, &path)? {
+                remote.fetch(&part, shown)?;
+            }
         }
         index
             .parent()
@@ -122,7 +125,10 @@ impl Hub {
     fn complete(&self, id: &Id) -> Option<PathBuf> {
         let dir = self.cached(id)?;
         let index = Config::read(&dir.join(files::INDEX)).ok()?;
-        files::wanted(&index, &files::below(&dir)).ok()?;
+        for file in files::wanted(&index, &files::below(&dir)).ok()? {
+            let parts = files::parts(&file, &dir.join(&file)).ok()?;
+            parts.iter().all(|part| dir.join(part).is_file()).then_some(())?;
+        }
         Some(dir)
     }
 }

@@ -1,12 +1,12 @@
-//! Reads one safetensors file tensor by tensor, as a source for `VarBuilder`.
+//! Reads safetensors tensor by tensor, from one file or several, as a source for `VarBuilder`.
 //!
-//! Nothing in the file is trusted: header, offsets and shapes are checked against the file before anything is allocated.
+//! Nothing in a file is trusted: header, offsets and shapes are checked against the file before anything is allocated.
 //! A tensor is read when a model asks for it, so that a load never holds the file and the model at the same time.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Error, Result, Shape, Tensor};
@@ -21,14 +21,16 @@ use crate::{Code, DrawError};
 const MAX_HEADER: u64 = 100_000_000;
 
 pub struct Weights {
-    tensors: HashMap<String, Entry>,
+    pub(super) tensors: HashMap<String, Entry>,
     /// Names of tensors of other types.
-    others: Vec<String>,
-    metadata: HashMap<String, String>,
-    file: Mutex<File>,
+    pub(super) others: Vec<String>,
+    pub(super) metadata: HashMap<String, String>,
+    pub(super) files: Vec<Mutex<File>>,
 }
 
-struct Entry {
+pub(super) struct Entry {
+    /// Index of the file.
+    file: usize,
     dtype: DType,
     shape: Vec<usize>,
     start: u64,
@@ -36,22 +38,6 @@ struct Entry {
 }
 
 impl Weights {
-    /// Opens `{stem}.safetensors`, or `{stem}.fp16.safetensors` when only that is there.
-    pub fn open(dir: &Path, stem: &str) -> std::result::Result<Self, DrawError> {
-        let candidates = [format!("{stem}.safetensors"), format!("{stem}.fp16.safetensors")];
-        let path = candidates.iter().map(|name| dir.join(name)).find(|path| path.is_file());
-        let Some(path) = path else {
-            let pickle = [format!("{stem}.bin"), format!("pytorch_{stem}.bin"), format!("{stem}.ckpt")];
-            if let Some(pickle) = pickle.iter().map(|name| dir.join(name)).find(|path| path.is_file()) {
-                let message = "a PyTorch file may run programs when it is read; only safetensors is";
-                return Err(DrawError::new(Code::ModelUnsupported, message).at(pickle.display()));
-            }
-            let missing: PathBuf = dir.join(&candidates[0]);
-            return Err(DrawError::new(Code::ModelNotFound, format!("{} is not there", missing.display())));
-        };
-        Self::read(&path).map_err(|e| e.at(path.display()))
-    }
-
     /// Reads and checks the header of a file.
     pub fn read(path: &Path) -> std::result::Result<Self, DrawError> {
         let unreadable = |e: std::io::Error| DrawError::new(Code::ModelNotFound, e.to_string());
@@ -93,7 +79,7 @@ impl Weights {
         if let Some(two) = spans.windows(2).find(|two| two[1].0 < two[0].1) {
             return Err(invalid(format!("two tensors share the bytes at {}", two[1].0)));
         }
-        Ok(Self { tensors, others, metadata, file: Mutex::new(file) })
+        Ok(Self { tensors, others, metadata, files: vec![Mutex::new(file)] })
     }
 
     /// The texts that whoever wrote the file put beside the tensors.
@@ -133,7 +119,10 @@ impl Weights {
         let entry = self.tensors.get(name).ok_or_else(|| Error::CannotFindTensor { path: name.to_string() })?;
         let mut data = vec![0; entry.bytes];
         {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(file) = self.files.get(entry.file) else {
+                return Err(Error::CannotFindTensor { path: name.to_string() });
+            };
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(entry.start))?;
             file.read_exact(&mut data)?;
         }
@@ -142,12 +131,16 @@ impl Weights {
 }
 
 impl Entry {
+    pub(super) fn in_file(self, file: usize) -> Self {
+        Self { file, ..self }
+    }
+
     fn checked(dtype: DType, info: TensorInfo, base: u64, total: u64) -> Option<Self> {
         let (start, end) = info.data_offsets;
         let bytes = info.shape.iter().try_fold(dtype.size_in_bytes(), |n, d| n.checked_mul(*d))?;
         let last = base.checked_add(u64::try_from(end).ok()?)?;
         let fits = end.checked_sub(start)? == bytes && last <= total;
-        fits.then_some(Self { dtype, shape: info.shape, start: base + start as u64, bytes })
+        fits.then_some(Self { file: 0, dtype, shape: info.shape, start: base + start as u64, bytes })
     }
 }
 

@@ -60,7 +60,6 @@ fn what_a_repository_lacks_is_named() {
     let pickles = [
         (UNET, "unet/diffusion_pytorch_model.bin", "PyTorch"),
         ("text_encoder/model.safetensors", "text_encoder/pytorch_model.bin", "PyTorch"),
-        (UNET, "unet/diffusion_pytorch_model.safetensors.index.json", "several files"),
     ];
     for (file, instead, word) in pickles {
         let error = without(file, &[instead]);

@@ -6,6 +6,7 @@ use gpu_runner::Code;
 use gpu_runner::hub::{Hub, Id};
 
 use crate::server::{COMMIT, Fault, Rig, list};
+use crate::shards::split;
 
 pub const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 
@@ -88,4 +89,34 @@ fn a_cut_transfer_goes_on_where_it_was() {
     let expected: Vec<String> = (0..6).map(|i| format!("bytes={}-", i * 10_000)).collect();
     assert_eq!(ranges, expected);
     same(&dir, rig.repository.path());
+}
+
+#[test]
+fn weights_in_several_files_are_loaded_with_their_index() {
+    const SECOND: &str = "unet/diffusion_pytorch_model-00002-of-00002.safetensors";
+    let rig = Rig::new();
+    let root = rig.repository.path();
+    split(&root.join("unet"), "diffusion_pytorch_model", 2);
+    let dir = rig.hub().model(&id(), false).unwrap();
+    same(&dir, root);
+    let offline = Hub { offline: true, ..rig.hub() };
+    assert_eq!(offline.model(&id(), false).unwrap(), dir);
+    // One part less is none of it.
+    fs::remove_file(dir.join(SECOND)).unwrap();
+    assert_eq!(offline.model(&id(), false).unwrap_err().code, Code::ModelNotFound);
+    assert_eq!(rig.hub().model(&id(), false).unwrap(), dir);
+    same(&dir, root);
+
+    let other = Rig::new();
+    split(&other.repository.path().join("unet"), "diffusion_pytorch_model", 2);
+    fs::remove_file(other.repository.path().join(SECOND)).unwrap();
+    let error = other.hub().model(&id(), false).unwrap_err();
+    assert_eq!(error.code, Code::ModelNotFound);
+    assert!(error.message.contains(SECOND), "{error}");
+    let index = other.repository.path().join("unet/diffusion_pytorch_model.safetensors.index.json");
+    let text = fs::read_to_string(&index).unwrap();
+    fs::write(&index, text.replace("diffusion_pytorch_model-00002", "../../diffusion_pytorch_model-00002")).unwrap();
+    other.server.seen();
+    assert_eq!(other.hub().model(&id(), false).unwrap_err().code, Code::WeightsInvalid);
+    assert!(other.server.seen().iter().all(|(path, _)| !path.contains("-of-")), "parts were asked for");
 }

@@ -4,3 +4,5 @@ mod faults;
 mod loads;
 mod program;
 mod server;
+#[path = "../support/shards.rs"]
+mod shards;
