@@ -195,6 +195,24 @@ async fn only_one_runner_gets_a_task() {
 }
 
 #[tokio::test]
+async fn what_is_done_before_the_first_step_is_told() {
+    let kit = kit().await;
+    let claimed = claim(&kit).await;
+    let mut seen = Vec::new();
+    for (seq, phase) in [(1, json!("fetching")), (2, json!("loading")), (3, json!(null))] {
+        kit.wait(25_000);
+        let report = json!({"step": 0, "steps": 4, "eta_seconds": 0.0, "phase": phase});
+        let reply = post(&kit, "progress", with(held(&claimed, seq), report)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        seen.push(kit.sql("SELECT data FROM tasks", []).await.first().unwrap().text("data").unwrap().to_string());
+    }
+    let data = |phase: &str| format!(r#"{{"image_url":null,"step":0,"steps":4,"eta_seconds":0.0{phase}}}"#);
+    assert_eq!(seen, [data(r#","phase":"fetching""#), data(r#","phase":"loading""#), data("")]);
+    let unknown = json!({"step": 0, "steps": 4, "eta_seconds": 0.0, "phase": "dancing"});
+    assert_eq!(post(&kit, "progress", with(held(&claimed, 4), unknown)).await.error(), "malformed_json");
+}
+
+#[tokio::test]
 async fn late_repeated_and_reordered_callbacks_change_nothing() {
     let kit = kit().await;
     let first = claim(&kit).await;

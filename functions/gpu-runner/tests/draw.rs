@@ -28,6 +28,7 @@ fn job(model: &Path) -> DrawJob {
         mask: None,
         auto_aspect: false,
         loras: Vec::new(),
+        model: None,
     };
     DrawJob::new(model.to_path_buf(), params)
 }

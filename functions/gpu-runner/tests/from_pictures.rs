@@ -34,6 +34,7 @@ fn job(model: &Path, from: &[Rgb], strength: f64) -> DrawJob {
         mask: None,
         auto_aspect: false,
         loras: Vec::new(),
+        model: None,
     };
     let mut job = DrawJob::new(model.to_path_buf(), params);
     job.from = from.to_vec();

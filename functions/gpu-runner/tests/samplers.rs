@@ -33,6 +33,7 @@ fn job(model: &Path, sampler: Sampler, strength: Option<f64>) -> DrawJob {
         mask: None,
         auto_aspect: false,
         loras: Vec::new(),
+        model: None,
     };
     let mut job = DrawJob::new(model.to_path_buf(), params);
     let bytes = (0..3 * width * height).map(|i| (i * 7 % 251) as u8).collect();

@@ -96,6 +96,7 @@ impl Order {
             // Nobody has seen a picture from outside yet; the runner will.
             auto_aspect: model.aspect_ratio == "auto" && start.is_none() && !self.pictures.is_empty(),
             loras: Vec::new(),
+            model: None,
         })
     }
 }

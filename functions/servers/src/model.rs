@@ -1,15 +1,23 @@
 //! What may be sent about a server: by its runner, and by administrators.
 
 use domain::form::{Field, Form, Rule, Values};
-use domain::runner::{Heartbeat, Register};
+use domain::runner::{Heartbeat, Loaded, Register};
 use domain::task::KINDS;
 use domain::{Error, MAX_ID};
 use serde_json::Value;
 
 const NAME: Rule = Rule::Word { max: 64 };
 
-/// The most models a runner can name, and the longest name.
-const MODELS: Rule = Rule::List { of: &Rule::Text { min: 1, max: 200 }, max: 200 };
+const MODEL: Rule = Rule::Text { min: 1, max: 200 };
+
+/// The most models a runner can name.
+const MODELS: Rule = Rule::List { of: &MODEL, max: 200 };
+
+static LOADED: Form = Form(&[
+    Field::required("name", MODEL, ("Name", "名稱")),
+    Field::required("memory", Rule::Int { min: 0, max: MAX_ID, step: 1 }, ("Memory in bytes", "記憶體（位元組）")),
+    Field::optional("model_id", Rule::Id, ("Model", "模型")),
+]);
 
 /// What a runner says of itself, and how administrators see it.
 pub const STATUSES: &[(&str, &[&str])] = &[
@@ -31,6 +39,7 @@ pub static REGISTER: Form = Form(&[
 pub static HEARTBEAT: Form = Form(&[
     Field::required("status", Rule::OneOf(STATUSES), ("Status", "狀態")),
     Field::required("models", MODELS, ("Models", "模型")),
+    Field::optional("loaded", Rule::List { of: &Rule::Object(&LOADED), max: 200 }, ("Loaded models", "已載入的模型")),
 ]);
 
 pub fn register(body: &Value) -> Result<Register, Error> {
@@ -47,7 +56,12 @@ pub fn register(body: &Value) -> Result<Register, Error> {
 
 pub fn heartbeat(body: &Value) -> Result<Heartbeat, Error> {
     let values = HEARTBEAT.create(body)?;
-    Ok(Heartbeat { status: text(&values, "status"), models: values.texts("models").unwrap_or_default() })
+    let loaded = values.get("loaded").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    Ok(Heartbeat {
+        status: text(&values, "status"),
+        models: values.texts("models").unwrap_or_default(),
+        loaded: loaded.iter().filter_map(|model| serde_json::from_value::<Loaded>(model.clone()).ok()).collect(),
+    })
 }
 
 fn text(values: &Values, name: &str) -> String {

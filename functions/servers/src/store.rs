@@ -1,8 +1,9 @@
 //! The SQL of servers.
 
-use domain::runner::{Heartbeat, Register};
+use domain::runner::{Heartbeat, Loaded, Register};
 use domain::task::KINDS;
 use ports::Stmt;
+use serde_json::{Value, json};
 use store::spec::{ADMIN, BY_NAME, NEWEST, OLDEST};
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use web::RunnerToken;
@@ -82,7 +83,7 @@ pub fn register(scope: Scope, ip: &str, runner: &Register) -> Stmt {
             ip.into(),
             runner.gpu.as_str().into(),
             runner.memory.into(),
-            models(&runner.models),
+            models(&runner.models, &[]),
             runner.version.as_str().into(),
         ],
     )
@@ -102,7 +103,7 @@ pub fn heartbeat(scope: Scope, id: i64, heartbeat: &Heartbeat) -> [Stmt; 2] {
         scope.stmt(
             "UPDATE servers SET status = ?4, models = ?5, updated_at = max(?2, updated_at + 1) \
              WHERE id = ?3 AND (status <> ?4 OR models <> ?5 OR last_seen <= ?2 - 60000) RETURNING id",
-            [id.into(), heartbeat.status.as_str().into(), models(&heartbeat.models)],
+            [id.into(), heartbeat.status.as_str().into(), models(&heartbeat.models, &heartbeat.loaded)],
         ),
         scope.stmt("UPDATE servers SET last_seen = ?2 WHERE id = ?3", [id.into()]),
     ]
@@ -120,6 +121,19 @@ pub fn delete(scope: Scope, id: i64) -> Stmt {
     scope.stmt("DELETE FROM servers WHERE id = ?3", [id.into()])
 }
 
-fn models(names: &[String]) -> ports::Value {
-    serde_json::json!(names).to_string().into()
+/// As administrators see them: the runner's own first, then those of the edge it has loaded, which may be called the same.
+/// `memory` is what a loaded one takes.
+fn models(own: &[String], loaded: &[Loaded]) -> ports::Value {
+    let shown = |name: &str, loaded: Option<&Loaded>| {
+        let (memory, model) = (loaded.map(|l| l.memory), loaded.and_then(|l| l.model_id));
+        json!({"name": name, "loaded": loaded.is_some(), "memory": memory, "model_id": model})
+    };
+    let mut rest: Vec<&Loaded> = loaded.iter().collect();
+    let mut list: Vec<Value> = Vec::with_capacity(own.len() + rest.len());
+    for name in own {
+        let at = rest.iter().position(|loaded| loaded.name == *name && loaded.model_id.is_none());
+        list.push(shown(name, at.map(|at| rest.remove(at))));
+    }
+    list.extend(rest.into_iter().map(|loaded| shown(&loaded.name, Some(loaded))));
+    Value::from(list).to_string().into()
 }

@@ -42,7 +42,7 @@ async fn a_server_from_beginning_to_end() {
     let made = call.send().await;
     assert_eq!((made.status, made.header("location")), (201, "/api/servers/1"));
     let expected = json!({"id": 1, "name": "gpu-1", "type": "推理", "ip": "192.0.2.7", "port": 0, "status": "初始化",
-        "username": "", "models": ["tiny"], "gpu": "H200", "memory": 150_754_820_096_i64, "version": "0.1.0",
+        "username": "", "models": [{"name": "tiny", "loaded": false, "memory": null, "model_id": null}], "gpu": "H200", "memory": 150_754_820_096_i64, "version": "0.1.0",
         "last_seen": "2026-11-20T00:00:00.000Z", "created_at": "2026-11-20T00:00:00.000Z",
         "updated_at": "2026-11-20T00:00:00.000Z"});
     assert_eq!(kit.get("/api/servers/1").by(&root).send().await.json(), expected);
@@ -93,6 +93,57 @@ async fn heartbeats_decide_the_status() {
     assert_eq!(status(&kit, &root).await, "閒置");
     let seen = kit.get("/api/servers/1").by(&root).send().await.json()["last_seen"].clone();
     assert_eq!(seen, "2026-11-20T00:01:40.000Z");
+}
+
+#[tokio::test]
+async fn what_is_loaded_is_shown_as_it_changes() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    let mut registration = runner("gpu-1");
+    registration["models"] = json!(["tiny", "big"]);
+    let made = kit.post("/api/servers/register", registration).bearer(TOKEN).send().await.json();
+    let token = made["token"].as_str().unwrap();
+    let beat = |loaded: Value| {
+        let body = json!({"status": "working", "models": ["tiny", "big"], "loaded": loaded});
+        kit.post("/api/servers/1/heartbeat", body).bearer(token).send()
+    };
+    let entry = |name: &str, memory: Value, model: Value| json!({"name": name, "loaded": !memory.is_null(), "memory": memory, "model_id": model});
+    let none = Value::Null;
+    // One of the edge's is called as one of its own, which is not loaded.
+    for (loaded, shown) in [
+        (json!([]), json!([entry("tiny", none.clone(), none.clone()), entry("big", none.clone(), none.clone())])),
+        (
+            json!([{"name": "big", "memory": 5}, {"name": "tiny", "memory": 7, "model_id": 3}]),
+            json!([
+                entry("tiny", none.clone(), none.clone()),
+                entry("big", json!(5), none.clone()),
+                entry("tiny", json!(7), json!(3))
+            ]),
+        ),
+        (
+            json!([{"name": "tiny", "memory": 0}]),
+            json!([entry("tiny", json!(0), none.clone()), entry("big", none.clone(), none)]),
+        ),
+    ] {
+        kit.wait(1000);
+        for _ in 0..2 {
+            assert_eq!(beat(loaded.clone()).await.status, 200);
+        }
+        let server = kit.get("/api/servers/1").by(&root).send().await.json();
+        assert_eq!(server["models"], shown);
+        assert_eq!((&server["gpu"], &server["status"]), (&json!("H200"), &json!("工作中")));
+    }
+    assert_eq!(kit.told().await.len(), 4, "registered, and each change once");
+    for bad in [
+        json!({}),
+        json!(["tiny"]),
+        json!([{"name": "a"}]),
+        json!([{"name": "a", "memory": -1}]),
+        json!([{"name": "a", "memory": 1, "model_id": "x"}]),
+    ] {
+        let reply = beat(bad.clone()).await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_parameter:loaded"), "{bad}");
+    }
 }
 
 #[tokio::test]

@@ -130,6 +130,7 @@ fn draw_params(values: &Values, random: impl Fn() -> String) -> Result<DrawParam
         auto_aspect: false,
         from_images: from_image.into_iter().collect(),
         loras: loras(values),
+        model: None,
     })
 }
 

@@ -43,7 +43,22 @@ pub struct Registered {
 pub struct Heartbeat {
     /// One of `starting`, `idle`, `working`, `stopping`.
     pub status: String,
+    /// Names of the models it can draw with, as in `Register`.
     pub models: Vec<String>,
+    /// What is in its memory now, of these and of the edge's.
+    #[serde(default)]
+    pub loaded: Vec<Loaded>,
+}
+
+/// A model in a runner's memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    pub name: String,
+    /// Bytes its weights take.
+    pub memory: u64,
+    /// Which of the edge's models it is, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_id: Option<Id>,
 }
 
 /// `POST /callbacks/claim`. The task is the one the hint named; the edge hands out whichever waits in front.
@@ -94,6 +109,22 @@ pub struct DrawParams {
     /// Changes of the model that are applied together. A runner asks the edge for the file of the i-th at `lora_path`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loras: Vec<Lora>,
+    /// What to draw with, its file at `model_path`; without it the runner's own model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Checkpoint>,
+}
+
+/// A whole model of the edge's, as one file in safetensors. The file behind an id never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub model_id: Id,
+    /// As its owner calls it.
+    pub name: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Lower-case hex, where the edge knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// A LoRA of the edge's models. The file behind an id never changes.
@@ -120,9 +151,14 @@ pub fn input_path(task: Id, attempt: i64, index: usize) -> String {
     format!("in/{task}/{attempt}/{index}")
 }
 
-/// `GET` here, signed in the same way: the file of `DrawParams::loras[index]`, in safetensors.
+/// `GET` here, signed in the same way: the file of `DrawParams::loras[index]`, in safetensors. Takes `Range`.
 pub fn lora_path(task: Id, attempt: i64, index: usize) -> String {
     format!("lora/{task}/{attempt}/{index}")
+}
+
+/// `GET` here, signed in the same way: the file of `DrawParams::model`, in safetensors. Takes `Range`.
+pub fn model_path(task: Id, attempt: i64) -> String {
+    format!("model/{task}/{attempt}")
 }
 
 /// Every callback about a held task begins with these.
@@ -146,6 +182,28 @@ pub struct Progress {
     /// Key of a preview stored under `out/{task}/{attempt}/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<String>,
+    /// What is done before the first step; absent while it draws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The files of its models are on their way to the runner.
+    Fetching,
+    /// The model is being loaded.
+    Loading,
+}
+
+impl Phase {
+    /// As on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Fetching => "fetching",
+            Phase::Loading => "loading",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

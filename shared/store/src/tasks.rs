@@ -93,14 +93,14 @@ pub fn object(scope: Scope, task: i64, key: &str) -> Stmt {
 
 /// Extends the lease and shows the progress, unless this callback or a later one was seen; then `cancel_requested`.
 pub fn progress(scope: Scope, progress: &Progress, lease_ms: i64) -> [Stmt; 2] {
-    let Progress { held, step, steps, eta_seconds, preview } = progress;
+    let Progress { held, step, steps, eta_seconds, preview, phase } = progress;
     // The picture is done only when it is stored.
     let percent = (u64::from(*step) * 100 / u64::from((*steps).max(1))).min(99) as i64;
     let preview = preview.as_ref().map(|key| format!("/files/{key}"));
     let update = scope.stmt(
         "UPDATE tasks SET progress = max(progress, ?6), last_seq = ?4, lease_until = ?2 + ?5, seq = seq + 1, updated_at = ?2, \
-         data = json_object('image_url', coalesce(?7, json_extract(data, '$.image_url')), 'step', CAST(?8 AS INTEGER), \
-         'steps', CAST(?9 AS INTEGER), 'eta_seconds', round(?10, 1)) \
+         data = json_patch(json_object('image_url', coalesce(?7, json_extract(data, '$.image_url')), 'step', CAST(?8 AS INTEGER), \
+         'steps', CAST(?9 AS INTEGER), 'eta_seconds', round(?10, 1)), json_object('phase', ?11)) \
          WHERE id = ?3 AND last_seq < ?4",
         [
             held.task_id.into(),
@@ -111,6 +111,8 @@ pub fn progress(scope: Scope, progress: &Progress, lease_ms: i64) -> [Stmt; 2] {
             i64::from(*step).into(),
             i64::from(*steps).into(),
             (*eta_seconds).into(),
+            // Nothing is written of none.
+            phase.map(|phase| phase.as_str()).into(),
         ],
     );
     [update, scope.stmt("SELECT cancel_requested FROM tasks WHERE id = ?3", [held.task_id.into()])]

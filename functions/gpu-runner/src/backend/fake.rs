@@ -68,6 +68,7 @@ mod tests {
             mask: None,
             auto_aspect: false,
             loras: Vec::new(),
+            model: None,
         };
         DrawJob::new("model".into(), params)
     }

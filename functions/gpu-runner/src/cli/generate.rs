@@ -96,6 +96,7 @@ impl Generate {
             mask: self.mask.as_ref().map(|path| path.display().to_string()),
             auto_aspect: false,
             loras: Vec::new(),
+            model: None,
         };
         check(&params)?;
         let mut job = DrawJob::new(model::locate(&self.model)?, params);

@@ -79,7 +79,8 @@ impl Edge {
     /// Tells the edge that this runner lives and what it does.
     pub async fn heartbeat(&self, status: &str) -> Result<(), Fault> {
         let session = self.session().await;
-        let body = Heartbeat { status: status.to_owned(), models: self.register.models.clone() };
+        let models = self.register.models.clone();
+        let body = Heartbeat { status: status.to_owned(), models, loaded: Vec::new() };
         let request = self.post(&format!("api/servers/{}/heartbeat", session.server), &body)?;
         let answer = http::call(request.bearer_auth(&session.token)).await;
         if let Err(Fault::Unknown(_) | Fault::Refused(Refusal { status: 404, .. })) = answer {

@@ -69,6 +69,7 @@ pub fn draw_changed(reference: &Reference, change: impl Fn(&mut DrawJob)) -> Vec
             mask: None,
             auto_aspect: false,
             loras: Vec::new(),
+            model: None,
         };
         let noise = reference.tensor("run/noise").narrow(0, i, 1).unwrap();
         let mut job = DrawJob::new(reference.dir.clone(), params);

@@ -156,5 +156,6 @@ pub fn params(prompt: &str, steps: u32, n: u32) -> DrawParams {
         mask: None,
         auto_aspect: false,
         loras: Vec::new(),
+        model: None,
     }
 }
