@@ -37,10 +37,12 @@ impl Model {
 
     fn assemble(parts: &dyn Parts, device: &Device) -> Result<Self, DrawError> {
         let unet_config = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
-        let vae_config = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
+        let mut vae_config = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
         let mut schedule = Schedule::checked(&parts.config("scheduler")?).map_err(|e| e.at("scheduler"))?;
         if parts.family() == Family::Sd {
             schedule = schedule.overruled();
+            // Only its pipelines of SDXL look at it.
+            vae_config.latents_mean = None;
         }
         let draws_parts = draws_parts(&unet_config, &vae_config)?;
 

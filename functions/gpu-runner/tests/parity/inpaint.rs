@@ -7,9 +7,11 @@ use gpu_runner::backend::{DrawJob, Mask, Rgb};
 use gpu_runner::schedulers::Sampler;
 use serde_json::json;
 
-use crate::reference::{LAYOUTS, RUN, Reference};
+use crate::reference::{RUN, Reference};
 use crate::run::{draw_changed, from_picture, latents};
 use crate::sdxl::copy;
+
+const LAYOUTS: [&str; 3] = ["sd15", "sd2", "sdxl"];
 
 fn open(layout: &str) -> Reference {
     Reference::open_with(layout, "inpaint.safetensors")

@@ -9,6 +9,7 @@ use gpu_runner::models::clip::{Projection, TextConfig, TextEncoder};
 use gpu_runner::models::unet::{Added, Conditioning, Sight, Unet, UnetConfig};
 use gpu_runner::models::vae::{Vae, VaeConfig};
 use gpu_runner::weights::Weights;
+use serde_json::json;
 
 use crate::reference::{MODULE, RUN, Reference};
 use crate::run::{compare_bytes, draw_changed, from_picture, latents};
@@ -129,4 +130,21 @@ fn runs_from_a_picture_end_the_same() {
     for (name, strength) in [("0.3", 0.3), ("0.75", 0.75), ("1.0", 1.0)] {
         compare(&reference, &format!("img2img/{name}"), |job| from_picture(job, &reference, Some(strength)));
     }
+}
+
+/// An autoencoder whose file says mean and deviation of its latents' channels.
+#[test]
+fn latents_are_brought_to_unit_variance_by_channel() {
+    let mut reference = Reference::open_with("sdxl", "spread.safetensors");
+    let dir = tempfile::TempDir::new().unwrap();
+    copy(&reference.dir, dir.path());
+    let config = dir.path().join("vae/config.json");
+    let mut vae: serde_json::Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+    vae["latents_mean"] = json!([0.4, -1.2, 0.1, 0.7]);
+    vae["latents_std"] = json!([1.5, 0.6, 2.5, 0.9]);
+    std::fs::write(&config, vae.to_string()).unwrap();
+    reference.dir = dir.path().to_path_buf();
+    let drawn = draw_changed(&reference, |_| {});
+    compare_bytes(&reference, &drawn[..1]);
+    compare(&reference, "img2img/0.75", |job| from_picture(job, &reference, Some(0.75)));
 }

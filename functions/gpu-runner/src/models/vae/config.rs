@@ -20,6 +20,9 @@ pub struct VaeConfig {
     /// Latents are multiplied by this so that the denoiser sees unit variance.
     pub scaling_factor: f64,
     pub shift_factor: f64,
+    /// Of each latent channel; where both are given they count and the shift does not.
+    pub latents_mean: Option<Vec<f64>>,
+    pub latents_std: Option<Vec<f64>>,
     pub use_quant_conv: bool,
     pub use_post_quant_conv: bool,
     pub mid_block_add_attention: bool,
@@ -39,6 +42,8 @@ impl Default for VaeConfig {
             act_fn: Activation::Silu,
             scaling_factor: 0.18215,
             shift_factor: 0.0,
+            latents_mean: None,
+            latents_std: None,
             use_quant_conv: true,
             use_post_quant_conv: true,
             mid_block_add_attention: true,
@@ -75,10 +80,14 @@ impl VaeConfig {
                 return Err(unsupported(format!("{key} {other:?} (only {known} is supported)")));
             }
         }
-        for key in ["latents_mean", "latents_std"] {
-            if let Some(value) = config.get(key) {
-                return Err(unsupported(format!("{key} = {value}")));
+        for (key, values) in [("latents_mean", &c.latents_mean), ("latents_std", &c.latents_std)] {
+            let Some(values) = values else { continue };
+            if values.len() != c.latent_channels || !values.iter().all(|value| (*value as f32).is_finite()) {
+                return Err(invalid(format!("{key} = {values:?} for {} channels", c.latent_channels)));
             }
+        }
+        for &deviation in c.latents_std.iter().flatten() {
+            positive("latents_std", deviation)?;
         }
         positive("scaling_factor", c.scaling_factor)?;
         if !c.shift_factor.is_finite() {

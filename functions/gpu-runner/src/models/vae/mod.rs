@@ -5,6 +5,7 @@ mod attention;
 mod config;
 mod decoder;
 mod encoder;
+mod scale;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -12,6 +13,7 @@ use candle_nn::VarBuilder;
 pub use config::VaeConfig;
 use decoder::Decoder;
 use encoder::Encoder;
+use scale::Scale;
 
 use super::resnet::{Resnet, ResnetConfig};
 use crate::nn::{Conv, conv, within_pool};
@@ -26,8 +28,7 @@ pub struct Vae {
     quant: Option<Conv>,
     post_quant: Option<Conv>,
     decoder: Decoder,
-    scaling: f64,
-    shift: f64,
+    scale: Scale,
 }
 
 impl Vae {
@@ -42,8 +43,7 @@ impl Vae {
             quant: pointwise(config.use_quant_conv && encodes, 2 * latent, "quant_conv")?,
             post_quant: pointwise(config.use_post_quant_conv, latent, "post_quant_conv")?,
             decoder: Decoder::load(config, vb.pp("decoder"))?,
-            scaling: config.scaling_factor,
-            shift: config.shift_factor,
+            scale: Scale::of(config, vb.device())?,
         })
     }
 
@@ -63,13 +63,12 @@ impl Vae {
     /// What the denoiser works on: the mean of the pictures' latents, scaled to unit variance.
     pub fn encode(&self, pictures: &Tensor) -> Result<Tensor> {
         let moments = self.moments(pictures)?;
-        let mean = moments.narrow(1, 0, moments.dim(1)? / 2)?;
-        (mean - self.shift)? * self.scaling
+        self.scale.apply(&moments.narrow(1, 0, moments.dim(1)? / 2)?)
     }
 
     /// What the denoiser made (batch, latent channels, h, w) → pictures (batch, 3, h × factor, w × factor), about −1 to 1.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        self.decode_unscaled(&((latents / self.scaling)? + self.shift)?)
+        self.decode_unscaled(&self.scale.undo(latents)?)
     }
 
     /// The same without scaling.
