@@ -39,6 +39,20 @@ pub enum Code {
     InvalidImage,
     /// Pictures to start from were given, and the model has no encoder for them.
     EncoderMissing,
+    /// A training is asked to do what makes no sense, or what its model can't.
+    PlanInvalid,
+    /// What a training left behind is not of this plan, these examples and this model, or is damaged.
+    StateMismatch,
+    /// What a training has to keep can't be written or read.
+    StateFailed,
+    /// A training's loss is no number any more.
+    TrainingDiverged,
+    /// A directory of pictures to learn from is not there or can't be read.
+    DatasetNotFound,
+    /// There are no pictures in it.
+    DatasetEmpty,
+    /// Something in it can't be learned from.
+    DatasetInvalid,
     /// The caller asked to stop.
     Canceled,
     /// The device ran out of memory.
@@ -67,6 +81,13 @@ impl Code {
             Code::RequestInvalid => "request_invalid",
             Code::InvalidImage => "invalid_image",
             Code::EncoderMissing => "encoder_missing",
+            Code::PlanInvalid => "plan_invalid",
+            Code::StateMismatch => "state_mismatch",
+            Code::StateFailed => "state_failed",
+            Code::TrainingDiverged => "training_diverged",
+            Code::DatasetNotFound => "dataset_not_found",
+            Code::DatasetEmpty => "dataset_empty",
+            Code::DatasetInvalid => "dataset_invalid",
             Code::Canceled => "canceled",
             Code::OutOfMemory => "out_of_memory",
             Code::Internal => "internal",

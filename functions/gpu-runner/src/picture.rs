@@ -34,6 +34,17 @@ pub fn read_as(file: &[u8], shape: impl FnOnce((u32, u32)) -> (u32, u32)) -> Res
     Ok(Rgb { width, height, bytes: picture.into_raw() })
 }
 
+/// Width and height as it is turned. All of the file was read: one that is damaged is an error.
+pub fn size(file: &[u8]) -> Result<(u32, u32), DrawError> {
+    let picture = decode(file)?;
+    Ok((picture.width(), picture.height()))
+}
+
+/// Whether a file that begins so is of a kind that is read.
+pub fn is_picture(start: &[u8]) -> bool {
+    format(start).is_some()
+}
+
 /// Reads a file as a mask of `width` × `height`, cut as a picture is: where it is white or transparent is drawn anew.
 pub fn read_mask(file: &[u8], width: u32, height: u32) -> Result<Mask, DrawError> {
     Ok(Mask::of(&read(file, width, height)?))
@@ -54,10 +65,7 @@ pub fn middle(rgb: &Rgb, side: u32) -> Rgb {
 
 fn decode(file: &[u8]) -> Result<DynamicImage, DrawError> {
     let unreadable = |e: image::ImageError| invalid(format!("the picture can't be read: {e}"));
-    let format = image::guess_format(file)
-        .ok()
-        .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP))
-        .ok_or_else(|| invalid("the file is not a PNG, JPEG or WebP picture".into()))?;
+    let format = format(file).ok_or_else(|| invalid("the file is not a PNG, JPEG or WebP picture".into()))?;
     if format == ImageFormat::Jpeg && !is_whole_jpeg(file) {
         return Err(invalid("the picture ends too early".into()));
     }
@@ -77,6 +85,11 @@ fn decode(file: &[u8]) -> Result<DynamicImage, DrawError> {
     let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+fn format(file: &[u8]) -> Option<ImageFormat> {
+    let known = |format: &ImageFormat| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP);
+    image::guess_format(file).ok().filter(known)
 }
 
 /// Whether the end of the picture is there: the decoder makes up what is missing. What comes behind the end, such as the

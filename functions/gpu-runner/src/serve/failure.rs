@@ -69,6 +69,12 @@ impl From<&DrawError> for Failure {
             Code::AdapterNotFound | Code::AdapterInvalid | Code::AdapterMismatch | Code::AdapterUnsupported => {
                 "A LoRA, embedding or hypernetwork can't be used with this model.".into()
             }
+            Code::DatasetNotFound | Code::DatasetEmpty | Code::DatasetInvalid => {
+                "The pictures can't be learned from.".into()
+            }
+            Code::PlanInvalid | Code::StateMismatch | Code::StateFailed | Code::TrainingDiverged => {
+                "The training can't go on.".into()
+            }
         };
         Self { code: error.code.as_str(), message, retryable: error.retryable() }
     }

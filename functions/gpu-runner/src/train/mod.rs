@@ -2,6 +2,8 @@
 //!
 //! Owns the objective, the loop and its state on disk. What is learnt from comes as `Examples`, wherever it is made.
 
+pub mod data;
 pub mod examples;
+pub mod export;
 
 pub use examples::{Example, Examples};

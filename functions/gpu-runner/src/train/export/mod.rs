@@ -1,0 +1,3 @@
+//! Results as the files that others read.
+
+pub mod file;
