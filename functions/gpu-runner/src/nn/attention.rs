@@ -5,6 +5,8 @@ use candle_core::{D, Result, Tensor};
 use super::cpu::attention::Sizes;
 use super::cpu::{self, values};
 
+use super::node::{Made, derived};
+use super::precision::{must_widen, wide};
 /// Most scores held at once, in elements. Unbounded, a 512-pixel picture would want 1 GiB of f32, a 1024-pixel one 16.
 /// On the CPU 4 MiB: what stays near the core (2^18 to 2^22 take the same time, 2^24 half as much again).
 const ON_CPU: usize = 1 << 20;
@@ -15,6 +17,10 @@ const ON_GPU: usize = 1 << 28;
 /// q (batch, rows, heads·d), k and v (batch, columns, heads·d) → (batch, rows, heads·d).
 pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize) -> Result<Tensor> {
     if !cpu::serves([q, k, v]) {
+    #[cfg(feature = "flash-attn")]
+    if let Some(out) = super::flash::attend(q, k, v, heads)? {
+        return Ok(out);
+    }
         let [q, k, v] = [split_heads(q, heads)?, split_heads(k, heads)?, split_heads(v, heads)?];
         return join_heads(&attention(&q, &k, &v, None)?);
     }
@@ -26,7 +32,14 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize) -> Result<Tensor
     let (q, k, v) = (q.contiguous()?, k.contiguous()?, v.contiguous()?);
     let sizes = Sizes { batch, heads, rows, columns, d: width / heads };
     let out = cpu::attention::attention(&values(&q)?, &values(&k)?, &values(&v)?, sizes);
-    Tensor::from_vec(out, (batch, rows, width), q.device())
+    let given = [q.clone(), k.clone(), v.clone()];
+    derived(Made::numbers(out, (batch, rows, width)), &[&q, &k, &v], move |gradient| {
+        let [q, k, v] = &given;
+        let (q, k, v) = (values(q)?, values(k)?, values(v)?);
+        let parts = back(Inputs { q: &q, k: &k, v: &v, mask: None }, &values(gradient)?, sizes);
+        let shapes = given.iter().map(Tensor::shape);
+        parts.into_iter().zip(shapes).map(|(part, shape)| Tensor::from_vec(part, shape, gradient.device()).map(Some)).collect()
+    })
 }
 
 /// softmax(q·kᵀ/√d + mask)·v (Vaswani et al. 2017), in slices of rows.
@@ -40,18 +53,21 @@ fn sliced(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, max_scores:
     let (batch, heads, rows, d) = q.dims4()?;
     let columns = k.dim(2)?;
     let q = (q * (1.0 / (d as f64).sqrt()))?;
+    // Scores of half-precision numbers overflow, and their exponentials need the bits that rounding takes.
+    let (dtype, q, k, mask) = (q.dtype(), wide(q)?, wide(k)?, mask.map(wide).transpose()?);
+    let v = if must_widen(v) { wide(v)? } else { v.clone() };
     let (k, v) = (k.transpose(2, 3)?.contiguous()?, v.contiguous()?);
     let slice = (max_scores / (batch * heads * columns).max(1)).clamp(1, rows.max(1));
     let mut out = Vec::with_capacity(rows.div_ceil(slice));
     for start in (0..rows).step_by(slice) {
         let len = slice.min(rows - start);
         let mut scores = q.narrow(2, start, len)?.contiguous()?.matmul(&k)?;
-        if let Some(mask) = mask {
+        if let Some(mask) = &mask {
             scores = scores.broadcast_add(&mask.narrow(0, start, len)?)?;
         }
-        out.push(softmax(&scores)?.matmul(&v)?);
+        out.push(softmax(&scores)?.to_dtype(v.dtype())?.matmul(&v)?);
     }
-    if out.len() == 1 { out.swap_remove(0).contiguous() } else { Tensor::cat(&out, 2) }
+    if out.len() == 1 { out.swap_remove(0).contiguous() } else { Tensor::cat(&out, 2) }?.to_dtype(dtype)
 }
 
 /// Over the last dimension. candle's fused kernel has no backward: it is taken only where nothing asks for gradients.

@@ -9,6 +9,8 @@ use super::{Activation, GroupNorm, Weighted};
 
 pub struct Conv {
     weights: Weights,
+use super::node::{Made, derived};
+use super::precision::{must_widen, wide};
     bias: Option<Tensor>,
     stride: usize,
     /// Above and to the left.
@@ -228,3 +230,19 @@ impl Weighted for Conv {
         Ok(())
     }
 }
+        if must_widen(x) {
+            return self.widened()?.plain_of_half(x, around);
+        }
+impl Conv {
+    fn widened(&self) -> Result<Self> {
+        let bias = self.bias.as_ref().map(wide).transpose()?;
+        Ok(Self { weights: Weights::Plain(wide(&self.weight()?)?), bias, ..*self })
+    }
+
+    fn plain_of_half(&self, x: &Tensor, around: Around) -> Result<Tensor> {
+        let (shift, residual) = (around.shift.map(wide).transpose()?, around.residual.map(wide).transpose()?);
+        let around = Around { norm: around.norm, shift: shift.as_ref(), residual: residual.as_ref() };
+        self.plain(&wide(x)?, around)?.to_dtype(x.dtype())
+    }
+}
+

@@ -11,6 +11,8 @@ pub struct Linear {
     weights: Weights,
     bias: Option<Tensor>,
 }
+use super::node::{Made, derived};
+use super::precision::{must_widen, wide};
 
 enum Weights {
     /// (outputs, inputs), for devices and for training.
@@ -65,9 +67,12 @@ impl Linear {
 
     /// The same, added to `residual`, which is of the result's shape.
     pub fn forward_onto(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        match &self.weights {
-            Weights::Packed(weights) if cpu::serves([x].into_iter().chain(residual)) => {
-                self.on_cpu(weights, x, residual)
+        match x {
+            _ if self.serves([x].into_iter().chain(residual)) => self.on_cpu(x, residual),
+            _ if must_widen(x) => {
+                let bias = self.bias.as_ref().map(wide).transpose()?;
+                let out = candle_nn::Linear::new(wide(&self.weight()?)?, bias).forward(&wide(x)?)?.to_dtype(x.dtype())?;
+                residual.map_or(Ok(out.clone()), |residual| residual + out)
             }
             _ => {
                 let out = candle_nn::Linear::new(self.weight()?, self.bias.clone()).forward(x)?;

@@ -1,15 +1,19 @@
 //! Layers built from operations that have gradients, so that one implementation serves drawing and training.
 //!
-//! candle-nn's own layer norm and fused softmax have none and say nothing. Where nothing asks for gradients and the device
-//! is the CPU, `cpu` does the same in one pass.
+//! In single precision on the CPU `cpu` does each in one pass, and one back: `node` hangs that into candle's graph where a
+//! gradient is asked for. Elsewhere they are candle's operations. candle-nn's own layer norm and fused softmax have no
+//! gradients and say nothing.
 
 mod activation;
 mod attention;
 mod conv;
 mod cpu;
+#[cfg(feature = "flash-attn")]
+mod flash;
 mod linear;
 mod norm;
 #[cfg(test)]
+mod precision;
 mod tests;
 mod weighted;
 
@@ -20,3 +24,4 @@ pub use cpu::within_pool;
 pub use linear::{Geglu, Linear, linear, linear_no_bias};
 pub use norm::{GroupNorm, LayerNorm};
 pub use weighted::{Visit, Weighted};
+pub use precision::{is_half, wide};

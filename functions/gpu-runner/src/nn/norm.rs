@@ -5,6 +5,8 @@ use candle_nn::{Init, VarBuilder};
 
 use super::cpu::{self, values};
 
+use super::node::{Made, derived};
+use super::precision::wide;
 /// Over the last dimension (Ba, Kiros, Hinton 2016).
 pub struct LayerNorm {
     weight: Tensor,
@@ -31,7 +33,10 @@ impl LayerNorm {
             let out = cpu::norm::layer(&values(&x)?, &weight, &bias, self.eps as f32);
             return Tensor::from_vec(out, x.shape(), x.device());
         }
-        standardize(x, self.eps)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        standardize(&wide(x)?, self.eps)?
+            .broadcast_mul(&wide(&self.weight)?)?
+            .broadcast_add(&wide(&self.bias)?)?
+            .to_dtype(x.dtype())
     }
 }
 
@@ -62,11 +67,12 @@ impl GroupNorm {
         }
         let shape = x.shape();
         let (batch, channels) = (x.dim(0)?, x.dim(1)?);
-        standardize(&x.reshape((batch, self.groups, ()))?, self.eps)?
+        standardize(&wide(x)?.reshape((batch, self.groups, ()))?, self.eps)?
             .reshape((batch, channels, ()))?
-            .broadcast_mul(&self.weight)?
-            .broadcast_add(&self.bias)?
-            .reshape(shape)
+            .broadcast_mul(&wide(&self.weight)?)?
+            .broadcast_add(&wide(&self.bias)?)?
+            .reshape(shape)?
+            .to_dtype(x.dtype())
     }
 }
 

@@ -1,10 +1,10 @@
 //! One vector for a whole text: the state of its last token, through a linear layer (Radford et al. 2021).
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder, linear_no_bias};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
 use super::TextConfig;
-use crate::nn::Visit;
+use crate::nn::{Linear, Visit, linear_no_bias};
 
 /// Files of that age say 2 whatever the vocabulary is; the token meant is the one with the largest id.
 const UNKNOWN_END: u32 = 2;

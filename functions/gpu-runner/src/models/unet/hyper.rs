@@ -8,13 +8,13 @@ use std::sync::Arc;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::Linear;
 
-use crate::nn::LayerNorm;
+use crate::nn::{LayerNorm, wide};
 
 /// Those in effect with their strengths, in the order of their application.
 pub type Hypernetworks = Arc<[(Arc<Hypernetwork>, f64)]>;
 
 pub struct Hypernetwork {
-    /// By width: for keys, for values.
+    /// By width: for keys, for values. In single precision.
     pub pairs: HashMap<usize, [Vec<Step>; 2]>,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn bent(hypernetworks: &Hypernetworks, x: &Tensor) -> Result<[Tensor;
     for (hypernetwork, strength) in hypernetworks.iter() {
         let Some(pair) = hypernetwork.pairs.get(&x.dim(2)?) else { continue };
         for (x, steps) in both.iter_mut().zip(pair) {
-            *x = (&*x + (run(steps, x)? * *strength)?)?;
+            *x = (&*x + (run(steps, &wide(x)?)? * *strength)?.to_dtype(x.dtype())?)?;
         }
     }
     Ok(both)

@@ -8,7 +8,7 @@ mod sight;
 mod time;
 mod transformer;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use added::AddedEmbedding;
@@ -22,6 +22,7 @@ use time::TimeEmbedding;
 use crate::nn::{Activation, Around, Conv, GroupNorm, Visit, conv, within_pool};
 
 pub struct Unet {
+    dtype: DType,
     center: bool,
     time: TimeEmbedding,
     added: Option<AddedEmbedding>,
@@ -39,6 +40,7 @@ impl Unet {
         let first = config.down[0].channels;
         let levels = 0..config.down.len();
         Ok(Self {
+            dtype: vb.dtype(),
             center: config.center_input_sample,
             time: TimeEmbedding::load(config, vb.clone())?,
             added: match &config.added {
@@ -84,7 +86,7 @@ impl Unet {
         self.forward_with(x, timesteps, &Conditioning::of(text.clone()), Sight::Alone)
     }
 
-    /// The same with more than a text, and with an eye for references, or as one of them.
+    /// The same with more than a text, in the network's own precision whatever that of the input is, and with an eye for references, or as one of them.
     pub fn forward_with(
         &self,
         x: &Tensor,
@@ -92,7 +94,7 @@ impl Unet {
         given: &Conditioning,
         mut sight: Sight,
     ) -> Result<Tensor> {
-        within_pool(|| self.run(x, timesteps, given, &mut sight))
+        within_pool(x.device(), || self.run(x, timesteps, given, &mut sight))
     }
 
     fn run(
@@ -108,8 +110,10 @@ impl Unet {
             (None, None) => {}
             _ => candle_core::bail!("conditioning for another kind of network"),
         }
-        let x = if self.center { x.affine(2.0, -1.0)? } else { x.clone() };
-        let mut x = self.conv_in.forward(&x)?;
+        let given = if self.center { x.affine(2.0, -1.0)? } else { x.clone() };
+        let (given, text) = (given.to_dtype(self.dtype)?, &text.to_dtype(self.dtype)?);
+        let dtype = x.dtype();
+        let mut x = self.conv_in.forward(&given)?;
         let mut skips = vec![x.clone()];
         for level in &self.down {
             x = level.forward(x, &time, text, sight, &mut skips)?;
@@ -118,6 +122,7 @@ impl Unet {
         for level in &self.up {
             x = level.forward(x, &time, text, sight, &mut skips)?;
         }
-        self.conv_out.forward_with(&x, Around { norm: Some((&self.norm_out, self.act)), ..Default::default() })
+        let around = Around { norm: Some((&self.norm_out, self.act)), ..Default::default() };
+        self.conv_out.forward_with(&x, around)?.to_dtype(dtype)
     }
 }

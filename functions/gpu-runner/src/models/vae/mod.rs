@@ -7,7 +7,7 @@ mod decoder;
 mod encoder;
 mod scale;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
 pub use config::VaeConfig;
@@ -22,7 +22,9 @@ use attention::PixelAttention;
 /// The reference fixes it.
 const EPS: f64 = 1e-6;
 
+/// Pictures and latents come and go in any precision; in between is the network's own.
 pub struct Vae {
+    dtype: DType,
     /// Files made for drawing from text alone leave it out.
     encoder: Option<Encoder>,
     quant: Option<Conv>,
@@ -39,6 +41,7 @@ impl Vae {
         };
         let encodes = vb.contains_tensor("encoder.conv_in.weight");
         Ok(Self {
+            dtype: vb.dtype(),
             encoder: if encodes { Some(Encoder::load(config, vb.pp("encoder"))?) } else { None },
             quant: pointwise(config.use_quant_conv && encodes, 2 * latent, "quant_conv")?,
             post_quant: pointwise(config.use_post_quant_conv, latent, "post_quant_conv")?,
@@ -56,8 +59,9 @@ impl Vae {
     /// (batch, 2 × latent channels, h / factor, w / factor), before scaling.
     pub fn moments(&self, pictures: &Tensor) -> Result<Tensor> {
         let Some(encoder) = &self.encoder else { candle_core::bail!("the autoencoder has no encoder") };
-        let h = within_pool(|| encoder.forward(pictures))?;
-        self.quant.as_ref().map_or(Ok(h.clone()), |quant| quant.forward(&h))
+        let x = pictures.to_dtype(self.dtype)?;
+        let h = within_pool(x.device(), || encoder.forward(&x))?;
+        self.quant.as_ref().map_or(Ok(h.clone()), |quant| quant.forward(&h))?.to_dtype(pictures.dtype())
     }
 
     /// What the denoiser works on: the mean of the pictures' latents, scaled to unit variance.
@@ -73,8 +77,9 @@ impl Vae {
 
     /// The same without scaling.
     pub fn decode_unscaled(&self, latents: &Tensor) -> Result<Tensor> {
-        let h = self.post_quant.as_ref().map_or(Ok(latents.clone()), |conv| conv.forward(latents))?;
-        within_pool(|| self.decoder.forward(&h))
+        let x = latents.to_dtype(self.dtype)?;
+        let h = self.post_quant.as_ref().map_or(Ok(x.clone()), |conv| conv.forward(&x))?;
+        within_pool(h.device(), || self.decoder.forward(&h))?.to_dtype(latents.dtype())
     }
 }
 

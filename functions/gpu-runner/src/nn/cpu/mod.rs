@@ -15,14 +15,15 @@ pub use vector::Affine;
 
 use std::ops::{Deref, Range};
 
-use candle_core::{CpuStorage, DType, Result, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor};
 
-/// Does all of it on a thread of the pool: kernels that are called from another one each wait for a hand-over.
-pub fn within_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    rayon::scope(|_| work())
+/// Does all of it on a thread of the pool: kernels that are called from another one each wait for a hand-over. What is
+/// for a GPU stays where it is: cuDNN keeps its state by thread.
+pub fn within_pool<T: Send>(device: &Device, work: impl FnOnce() -> T + Send) -> T {
+    if device.is_cpu() { rayon::scope(|_| work()) } else { work() }
 }
 
-/// Whether these are single precision numbers in memory that nothing asks gradients of.
+/// Whether these are single precision numbers in memory.
 pub fn serves<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
     tensors.into_iter().all(|t| t.device().is_cpu() && t.dtype() == DType::F32 && !t.track_op())
 }
