@@ -14,6 +14,7 @@ fn allowed(name: &str, folder: &str) -> &'static [&'static str] {
         ("web", _) => &["domain", "ports", "store"],
         ("edge", _) => &["domain", "ports", "store", "web"],
         ("gpu-runner", _) | ("tests", _) => &["domain"],
+        ("starter", _) => &["domain", "gpu-runner"],
         (_, "functions" | "tests") => &["domain", "ports", "store", "web", "edge"],
         _ => &[],
     }
