@@ -3,7 +3,7 @@
 
 mod configs;
 mod random;
-mod vocab;
+pub mod vocab;
 
 use std::path::Path;
 

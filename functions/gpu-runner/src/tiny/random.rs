@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
+use crate::device::Compute;
 use crate::noise::Noise;
 
 #[derive(Clone)]
@@ -26,6 +27,11 @@ impl RandomWeights {
         VarBuilder::from_backend(Box::new(self.clone()), DType::F32, Device::Cpu)
     }
 
+    /// The same numbers elsewhere, and of another precision.
+    pub fn builder_on(&self, on: &Compute) -> VarBuilder<'static> {
+        VarBuilder::from_backend(Box::new(self.clone()), on.dtype, on.device.clone())
+    }
+
     /// All that was asked for so far, as one file.
     pub fn save(&self, path: &Path) -> Result<()> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +44,7 @@ impl SimpleBackend for RandomWeights {
     /// through. By name: the order of asking does not matter.
     fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         let deviation = match init {
-            Init::Const(value) => return self.keep(name, Tensor::full(value as f32, shape, device)?),
+            Init::Const(value) => return self.keep(name, Tensor::full(value as f32, shape, device)?.to_dtype(dtype)?),
             Init::Randn { stdev, .. } => stdev,
             _ if shape.rank() == 1 => 0.0,
             _ => (shape.elem_count() as f64 / shape.dims()[0] as f64).sqrt().recip(),

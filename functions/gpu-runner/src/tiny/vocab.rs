@@ -50,7 +50,7 @@ pub fn merges_file() -> String {
 }
 
 /// A printable letter for each byte (Radford et al. 2019): itself where it has one, else from U+0100 on.
-fn byte_letters() -> Vec<char> {
+pub fn byte_letters() -> Vec<char> {
     let printable = |b: u8| matches!(b, 33..=126 | 161..=172 | 174..=255);
     let themselves = (0..=255u8).filter(|b| printable(*b)).map(char::from);
     let substitutes = (0..=255u8).filter(|b| !printable(*b)).zip('\u{100}'..).map(|(_, letter)| letter);
