@@ -57,7 +57,8 @@ async fn fetched(cx: &Cx, url: &str) -> std::result::Result<Bytes, Error> {
     let mut url = url.to_string();
     for _ in 0..=MAX_REDIRECTS {
         check(&url, &cx.config.fetch_allow).map_err(|refusal| unreachable(refusal.text()))?;
-        let headers = vec![("accept", "image/png, image/jpeg".to_string()), ("user-agent", "easel".to_string())];
+        let headers =
+            vec![("accept", "image/png, image/jpeg, image/webp".to_string()), ("user-agent", "easel".to_string())];
         let body = Bytes::new();
         let request =
             Outgoing { method: "GET", url: url.clone(), headers, body, timeout_ms: TIMEOUT_MS, max_bytes: LIMIT };
@@ -79,6 +80,7 @@ fn kind(file: &[u8]) -> Option<&'static str> {
     match file {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
         [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
         _ => None,
     }
 }

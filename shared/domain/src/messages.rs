@@ -57,7 +57,7 @@ catalogue! {
     ALREADY_REDEEMED "already_redeemed" Conflict "You have redeemed this code already." "您已兌換過此兌換碼。" "您已兑换过该兑换码。";
     STANDARD_PRICE "standard_price" Conflict "One enabled price of each task type is its standard; make another one that first." "每種任務類型須有一項啟用的標準價格，請先將另一項設為標準。" "每种任务类型须有一项启用的标准价格，请先将另一项设为标准。";
     NAME_TAKEN "name_taken" Conflict "This name is already in use." "此名稱已被使用。" "该名称已被使用。";
-    INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG)." "檔案不是可讀取的圖片（PNG、JPEG）。" "文件不是可读取的图片（PNG、JPEG）。";
+    INVALID_IMAGE "invalid_image" Malformed "The file is not a picture we can read (PNG, JPEG; to draw from it also WebP)." "檔案不是可讀取的圖片（PNG、JPEG；作為參考圖亦可為 WebP）。" "文件不是可读取的图片（PNG、JPEG；作为参考图亦可为 WebP）。";
     IMAGE_UNREACHABLE "image_unreachable" Unprocessable "The picture cannot be loaded from its address, or has more than 20 MB." "無法從網址載入圖片，或圖片超過 20 MB。" "无法从网址加载图片，或图片超过 20 MB。";
     IMAGE_TOO_LARGE "image_too_large" TooLarge "The picture has more than {0} pixels." "圖片超過 {0} 像素。" "图片超过 {0} 像素。";
     UPLOAD_INCOMPLETE "upload_incomplete" Conflict "Parts of this upload are missing or differ." "上傳的分段不完整或不符。" "上传的分段不完整或不符。";

@@ -146,7 +146,7 @@ pub const MAX_LORA: u64 = 1 << 30;
 pub const STRENGTH: f64 = 0.75;
 
 /// `GET` here, signed like a `PUT` of a result (`webhook-id: get_{path}`, empty body, lease in `LEASE_HEADER`): picture
-/// `index` of `DrawParams::from_images`, or behind the last of them its `mask`: a PNG or JPEG.
+/// `index` of `DrawParams::from_images`, or behind the last of them its `mask`: PNG, JPEG or WebP.
 pub fn input_path(task: Id, attempt: i64, index: usize) -> String {
     format!("in/{task}/{attempt}/{index}")
 }

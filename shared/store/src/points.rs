@@ -105,6 +105,6 @@ const RESULT_URLS: &str = "(SELECT json_group_array(t.origin || '/files/' || i.k
 const ERROR_MESSAGE: &str = "CASE t.error_code WHEN 'canceled' THEN '任务已取消，积分已退还' \
     WHEN 'timeout' THEN '任务超时，积分已退还' \
     WHEN 'image_unreachable' THEN '参考图无法访问或超过 20 MB，积分已退还' \
-    WHEN 'invalid_image' THEN '参考图不是可读取的图片（PNG、JPEG），积分已退还' \
+    WHEN 'invalid_image' THEN '参考图不是可读取的图片（PNG、JPEG、WebP），积分已退还' \
     WHEN 'image_too_large' THEN '参考图过大，积分已退还' \
     ELSE iif(t.error_code IS NULL, NULL, '生成失败，积分已退还') END";

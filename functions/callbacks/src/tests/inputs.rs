@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{PNG, claim, kit, signed};
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0 not really";
+const WEBP: &[u8] = b"RIFF\x10\0\0\0WEBPVP8L";
 
 /// The kit's task, held, with these pictures to start from; and its lease.
 async fn held(images: &[&str]) -> (Kit, String) {
@@ -29,18 +30,20 @@ async fn get(kit: &Kit, lease: &str, path: &str) -> Reply {
 async fn pictures_come_from_outside_and_from_our_own_files() {
     let token = "0f".repeat(16);
     let (own, absolute) = (format!("/files/up/{token}.png"), format!("https://easel.example/files/up/{token}.png"));
-    let (kit, lease) = held(&["https://a.example.com/x.jpg?y", &own, &absolute]).await;
+    let (kit, lease) = held(&["https://a.example.com/x.jpg?y", &own, &absolute, "https://a.example.com/x"]).await;
+    kit.outside.answers("https://a.example.com/x", 200, &[], WEBP);
     kit.outside.answers("https://a.example.com/x.jpg?y", 200, &[("content-type", "text/html")], JPEG);
     let body = BlobBody::Bytes(PNG.into());
     kit.blobs.put(&format!("up/{token}.png"), "image/png", None, body).await.unwrap();
-    for (index, kind, file) in [(0, "image/jpeg", JPEG), (1, "image/png", PNG), (2, "image/png", PNG)] {
+    let expected = [(0, "image/jpeg", JPEG), (1, "image/png", PNG), (2, "image/png", PNG), (3, "image/webp", WEBP)];
+    for (index, kind, file) in expected {
         kit.batches();
         let reply = get(&kit, &lease, &format!("in/1/1/{index}")).await;
         assert_eq!((reply.status, reply.header("content-type")), (200, kind), "{index}: {}", reply.text());
         assert_eq!((&reply.bytes[..], kit.batches()), (file, 1));
     }
-    assert_eq!(kit.outside.sent().len(), 1, "our own files are not called for");
-    assert_eq!(get(&kit, &lease, "in/1/1/3").await.status, 404);
+    assert_eq!(kit.outside.sent().len(), 2, "our own files are not called for");
+    assert_eq!(get(&kit, &lease, "in/1/1/4").await.status, 404);
 }
 
 #[tokio::test]
@@ -51,6 +54,9 @@ async fn the_mask_comes_behind_the_pictures() {
     kit.outside.answers("https://a.example.com/m.png", 200, &[], JPEG);
     assert_eq!(&get(&kit, &lease, "in/1/1/2").await.bytes[..], JPEG);
     assert_eq!(get(&kit, &lease, "in/1/1/3").await.status, 404);
+    kit.outside.answers("https://a.example.com/m.png", 200, &[], WEBP);
+    let mask = get(&kit, &lease, "in/1/1/2").await;
+    assert_eq!((mask.header("content-type"), &mask.bytes[..]), ("image/webp", WEBP));
     // It is fetched under the same rules.
     kit.sql("UPDATE tasks SET params = json_set(params, '$.mask', 'http://127.0.0.1/m.png')", []).await;
     assert_eq!(get(&kit, &lease, "in/1/1/2").await.error(), "image_unreachable");
@@ -93,6 +99,7 @@ async fn what_cannot_be_a_start_picture_is_told_by_code() {
         (200, b"<html>".to_vec(), (400, "invalid_image")),
         (200, Vec::new(), (400, "invalid_image")),
         (200, b"GIF89a".to_vec(), (400, "invalid_image")),
+        (200, b"RIFF\x10\0\0\0WAVEfmt ".to_vec(), (400, "invalid_image")),
         (200, large, (422, "image_unreachable")),
         (404, PNG.to_vec(), (422, "image_unreachable")),
         (204, Vec::new(), (422, "image_unreachable")),
