@@ -8,6 +8,7 @@ pub mod backend;
 mod cache;
 pub mod checkpoint;
 pub mod cli;
+pub mod device;
 mod error;
 pub mod hub;
 pub mod models;

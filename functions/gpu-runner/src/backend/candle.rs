@@ -3,23 +3,23 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use candle_core::Device;
-
 use super::{Backend, Control, DrawJob, Picture, Progress};
 use crate::cache::Cache;
+use crate::device::Compute;
 use crate::pipeline::{Model, memory};
 use crate::schedulers::Sampler;
 use crate::{Code, DrawError};
 
 pub struct CandleBackend {
-    device: Device,
+    on: Compute,
     tokenizer: Option<PathBuf>,
     models: Cache<PathBuf, Model>,
 }
 
 impl CandleBackend {
-    pub fn new(device: Device) -> Self {
-        Self { device, tokenizer: None, models: Cache::new(None) }
+    /// In single precision where nothing else is said.
+    pub fn new(on: impl Into<Compute>) -> Self {
+        Self { on: on.into(), tokenizer: None, models: Cache::new(None) }
     }
 
     /// With a directory that has the vocabulary for models in one file.
@@ -49,11 +49,11 @@ impl CandleBackend {
     fn model(&mut self, path: &PathBuf) -> Result<&mut Model, DrawError> {
         if self.models.get(path).is_none() {
             // Others go first: two may not fit.
-            let bytes = memory::weights(path)?;
+            let bytes = memory::weights(path, self.on.dtype)?;
             if !self.models.make_room(bytes) {
                 return Err(too_large("the model", bytes));
             }
-            let model = Model::load_with(path, self.tokenizer.as_deref(), &self.device)?;
+            let model = Model::load_with(path, self.tokenizer.as_deref(), self.on.clone())?;
             self.models.insert(path.clone(), bytes, model);
         }
         self.models.get(path).ok_or_else(|| DrawError::new(Code::Internal, "a model was lost"))

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use candle_core::Device;
 use clap::Args;
 use domain::runner::DrawParams;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::hardware::Hardware;
 use super::{adapters, latents, model};
 use crate::backend::{Backend, CandleBackend, Control, DrawJob, check};
 use crate::picture;
@@ -71,6 +71,8 @@ pub struct Generate {
     /// PNG file; several pictures become FILE-0.png, FILE-1.png, …
     #[arg(long)]
     out: PathBuf,
+    #[command(flatten)]
+    hardware: Hardware,
 }
 
 impl Generate {
@@ -99,6 +101,7 @@ impl Generate {
             model: None,
         };
         check(&params)?;
+        let on = self.hardware.open()?;
         let mut job = DrawJob::new(model::locate(&self.model)?, params);
         for path in &self.from_image {
             let file = std::fs::read(path).with_context(|| path.display().to_string())?;
@@ -118,7 +121,7 @@ impl Generate {
         let bar = ProgressBar::new(u64::from(job.params.n) * job.steps() as u64);
         bar.set_style(ProgressStyle::with_template("{msg} [{bar:32}] {pos}/{len} steps, {eta} left")?);
         bar.set_message("loading");
-        let mut backend = CandleBackend::new(Device::cuda_if_available(0)?).with_tokenizer(self.tokenizer);
+        let mut backend = CandleBackend::new(on).with_tokenizer(self.tokenizer);
         let pictures = backend.draw(&job, &mut |p| {
             bar.set_message(format!("picture {} of {}", p.picture + 1, p.pictures));
             bar.set_length((p.pictures * p.steps) as u64);

@@ -1,16 +1,40 @@
-//! What this runner draws on, as the list of servers shows it.
+//! `--device`, `--dtype`, `--memory`, and what this machine is called.
 
-use candle_core::Device;
+use anyhow::{Result, anyhow};
+use candle_core::DType;
+use clap::{Args, ValueEnum};
 
-/// A name, and bytes of memory; 0 where they can't be told.
-pub fn describe(device: &Device) -> (String, i64) {
-    match device {
-        Device::Cpu => {
-            let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-            let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-            (cpu(&info).unwrap_or("CPU").to_owned(), total(&memory).unwrap_or(0))
-        }
-        other => (format!("{:?}", other.location()), 0),
+use crate::device::{self, Choice, Compute};
+
+/// Where to compute, and how precisely
+#[derive(Args)]
+pub struct Hardware {
+    /// cpu, cuda or cuda:N [default: the first GPU where this was built for GPUs and there is one, else cpu]
+    #[arg(long)]
+    device: Option<Choice>,
+    /// Precision of the networks' numbers. Half takes half the memory and is what GPUs are fast in; on a CPU it is slower
+    /// [default: f32 on a CPU, f16 on a GPU]
+    #[arg(long, value_enum)]
+    dtype: Option<Precision>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Precision {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Hardware {
+    pub fn open(&self) -> Result<Compute> {
+        let device = self.device.unwrap_or_else(Choice::best).open().map_err(|why| anyhow!("--device {why}"))?;
+        let dtype = match self.dtype {
+            Some(Precision::F32) => DType::F32,
+            Some(Precision::F16) => DType::F16,
+            Some(Precision::Bf16) => DType::BF16,
+            None => device::usual(&device),
+        };
+        Ok(Compute { device, dtype })
     }
 }
 
@@ -21,10 +45,9 @@ pub fn own_name() -> String {
     format!("{}-{}", if host.is_empty() { "runner" } else { &host }, std::process::id())
 }
 
-/// What models and pictures may take when nobody says.
-pub fn budget(device: &Device) -> Option<u64> {
-    let (_, memory) = describe(device);
-    u64::try_from(memory / 4 * 3).ok().filter(|bytes| *bytes > 0)
+/// Of so much memory, what models and pictures may take when nobody says.
+pub fn budget(memory: u64) -> Option<u64> {
+    Some(memory / 4 * 3).filter(|bytes| *bytes > 0)
 }
 
 /// `8G`, `512M` or bytes; at most 2^53 − 1, which is what the edge can show.
@@ -37,18 +60,6 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     };
     let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n <= domain::MAX_ID as u64);
     bytes.ok_or_else(|| "bytes, or a number with K, M or G behind it".to_owned())
-}
-
-/// From Linux's /proc/cpuinfo.
-fn cpu(info: &str) -> Option<&str> {
-    let (_, name) = info.lines().find(|line| line.starts_with("model name"))?.split_once(':')?;
-    Some(name.trim()).filter(|name| !name.is_empty())
-}
-
-/// From Linux's /proc/meminfo, which counts KiB.
-fn total(info: &str) -> Option<i64> {
-    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<i64>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -67,13 +78,5 @@ mod tests {
     fn a_name_fits_the_edge() {
         let name = own_name();
         assert!((3..=64).contains(&name.len()) && name.ends_with(&format!("-{}", std::process::id())), "{name}");
-    }
-
-    #[test]
-    fn linux_tells() {
-        assert_eq!(cpu("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n"), Some("Some CPU @ 2 GHz"));
-        assert_eq!(cpu("model name\t:\n"), None);
-        assert_eq!(total("MemFree: 1 kB\nMemTotal:       16316412 kB\n"), Some(16_316_412 * 1024));
-        assert_eq!(total("MemTotal: lots"), None);
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use candle_core::Device;
 use clap::Args;
 use domain::runner::Register;
 use reqwest::Url;
@@ -14,9 +13,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
 
-use super::{hardware, model};
+use super::hardware::{self, Hardware};
+use super::model;
 use crate::backend::{CandleBackend, model_name};
 use crate::checkpoint::Checkpoint;
+use crate::device;
 use crate::serve::stop::{self, Stopper};
 use crate::serve::{Config, MakeBackend, Pace};
 
@@ -44,7 +45,7 @@ pub struct Serve {
     #[arg(long)]
     name: Option<String>,
     /// What models and pictures may take, such as 8G: more models stay loaded, and what can't fit is refused [default:
-    /// three quarters of the machine's on a CPU; none on a GPU, where the last model stays]
+    /// three quarters of the machine's, or the GPU's]
     #[arg(long, value_parser = hardware::bytes)]
     memory: Option<u64>,
     /// Which tasks it takes
@@ -62,6 +63,8 @@ pub struct Serve {
     /// How long a task may go on after SIGTERM before it is handed back
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(..=3_600_000))]
     grace_ms: u64,
+    #[command(flatten)]
+    hardware: Hardware,
 }
 
 impl Serve {
@@ -75,12 +78,13 @@ impl Serve {
         } else {
             ensure!(model.join("model_index.json").is_file(), "{} is not a model directory", self.model);
         }
-        let device = Device::cuda_if_available(0)?;
-        let memory = self.memory.or_else(|| hardware::budget(&device));
-        let config = self.config(model, &device)?;
-        info!(device = config.register.gpu, model = %config.model.display(), edge = %config.edge, "starting");
+        let on = self.hardware.open()?;
+        let (gpu, whole) = device::describe(&on.device);
+        let memory = self.memory.or_else(|| hardware::budget(whole));
+        let config = self.config(model, gpu, whole)?;
+        info!(device = config.register.gpu, dtype = on.dtype.as_str(), model = %config.model.display(), edge = %config.edge, "starting");
         let make: MakeBackend = Arc::new(move || {
-            Box::new(CandleBackend::new(device.clone()).with_tokenizer(tokenizer.clone()).with_memory(memory))
+            Box::new(CandleBackend::new(on.clone()).with_tokenizer(tokenizer.clone()).with_memory(memory))
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -91,7 +95,7 @@ impl Serve {
         })
     }
 
-    fn config(self, model: PathBuf, device: &Device) -> Result<Config> {
+    fn config(self, model: PathBuf, gpu: String, whole: u64) -> Result<Config> {
         for url in std::iter::once(&self.edge).chain(&self.queue_url) {
             ensure!(matches!(url.scheme(), "http" | "https"), "{url} is not an http address");
         }
@@ -102,8 +106,7 @@ impl Serve {
                 Url::parse(&own).context(own)?
             }
         };
-        let (gpu, whole) = hardware::describe(device);
-        let memory = self.memory.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(whole);
+        let memory = i64::try_from(self.memory.unwrap_or(whole)).unwrap_or(0);
         let register = Register {
             name: self.name.unwrap_or_else(hardware::own_name),
             kind: self.kind,

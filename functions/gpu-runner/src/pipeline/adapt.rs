@@ -40,7 +40,7 @@ impl Model {
             let hypernetwork = match known {
                 Some((_, hypernetwork)) => hypernetwork.clone(),
                 None => {
-                    let read = hypernetwork::read(path, &self.widths, &self.device);
+                    let read = hypernetwork::read(path, &self.widths, &self.on.device);
                     Arc::new(read.map_err(|e| e.at(path.display()))?)
                 }
             };
@@ -53,7 +53,7 @@ impl Model {
             let embedding = match known {
                 Some((.., embedding)) => embedding.clone(),
                 None => {
-                    let read = Embedding::read(path, &self.texts.widths(), &self.device);
+                    let read = Embedding::read(path, &self.texts.widths(), &self.on.device);
                     Arc::new(read.map_err(|e| e.at(path.display()))?)
                 }
             };

@@ -39,8 +39,8 @@ impl Model {
                 let seed = u64::from(job.params.seed) + picture as u64;
                 let mut noise = Noise::new(seed);
                 let unit = match &job.init_latents {
-                    Some(given) => given_noise(given, shape, picture, pictures)?.to_device(&self.device)?,
-                    None => noise.tensor(&shape, DType::F32, &self.device)?,
+                    Some(given) => given_noise(given, shape, picture, pictures)?.to_device(&self.on.device)?,
+                    None => noise.tensor(&shape, DType::F32, &self.on.device)?,
                 };
                 let mut report =
                     |step, steps, preview| match events(Progress { picture, pictures, step, steps, preview }) {
@@ -50,7 +50,10 @@ impl Model {
                 let latents = self.denoise(job, sampler, (&sources, &guidance), &unit, &mut noise, &mut report)?;
                 let values = latents.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
                 if values.iter().any(|v| !v.is_finite()) {
-                    return Err(DrawError::new(Code::WeightsInvalid, "the model gives values that are not finite"));
+                    let narrow = self.on.dtype == DType::F16;
+                    let hint = if narrow { " in f16: bf16 and f32 reach further" } else { "" };
+                    let message = format!("the model gives values that are not finite{hint}");
+                    return Err(DrawError::new(Code::WeightsInvalid, message));
                 }
                 let rgb = match (job.from.first(), &job.mask) {
                     // Nothing was drawn: not even the autoencoder's losses are added.
@@ -58,7 +61,7 @@ impl Model {
                     (Some(start), Some(mask)) => mask.join(start, &to_rgb(&self.vae.decode(&latents)?)?),
                     _ => to_rgb(&self.vae.decode(&latents)?)?,
                 };
-                let sight = self.eyes.look(&rgb, &self.device)?;
+                let sight = self.eyes.look(&rgb, &self.on.device)?;
                 Ok(Picture { seed, rgb, latents: job.keep_latents.then_some(Latents { shape, values }), sight })
             })
             .collect()
@@ -107,10 +110,10 @@ impl Model {
     /// The denoiser's output, guided away from the negative prompt (Ho and Salimans 2022).
     fn predict(&self, x: &Tensor, time: f64, guidance: &Guidance, seen: &Features) -> Result<Tensor, DrawError> {
         let Some(scale) = guidance.scale else {
-            let time = Tensor::new(&[time as f32], &self.device)?;
+            let time = Tensor::new(&[time as f32], &self.on.device)?;
             return Ok(self.unet.forward_with(x, &time, &guidance.prompts, Sight::beside(seen))?);
         };
-        let times = Tensor::new(&[time as f32, time as f32], &self.device)?;
+        let times = Tensor::new(&[time as f32, time as f32], &self.on.device)?;
         let both = Tensor::cat(&[x, x], 0)?;
         let both = self.unet.forward_with(&both, &times, &guidance.prompts, Sight::beside(seen))?;
         let (negative, positive) = (both.narrow(0, 0, 1)?, both.narrow(0, 1, 1)?);
@@ -122,7 +125,7 @@ impl Model {
         // As the reference has it: at 1 the negative prompt has no part in the result and is not computed.
         let scale = (p.guidance_scale > 1.0).then_some(p.guidance_scale);
         let negative = scale.map(|_| p.negative_prompt.as_str());
-        let prompts = self.texts.conditioning(&p.prompt, negative, (p.height, p.width), &self.device)?;
+        let prompts = self.texts.conditioning(&p.prompt, negative, (p.height, p.width), &self.on.device)?;
         Ok(Guidance { prompts, scale })
     }
 
@@ -140,7 +143,7 @@ impl Model {
     fn preview(&mut self, latents: &Tensor) -> Result<Rgb, DrawError> {
         let colours = match &self.colours {
             Some(colours) => colours,
-            None => self.colours.insert(Colours::fit(&self.vae, self.channels, &self.device)?),
+            None => self.colours.insert(Colours::fit(&self.vae, self.channels, &self.on.device)?),
         };
         to_rgb(&colours.apply(latents)?)
     }

@@ -6,7 +6,7 @@ use candle_nn::VarBuilder;
 use crate::DrawError;
 use crate::adapters::{Adapted, Layers, Part};
 use crate::models::clip::{Hidden, Projection, TextConfig, TextEncoder};
-use crate::nn::Visit;
+use crate::nn::{Visit, wide};
 use crate::prompt::{Chunk, Learned, chunks};
 use crate::tokenizer::Tokenizer;
 
@@ -109,10 +109,12 @@ pub(super) fn weighed(states: Tensor, chunk: &Chunk) -> Result<Tensor, DrawError
     if chunk.plain() {
         return Ok(states);
     }
-    let mean = |x: &Tensor| x.mean_all()?.to_dtype(candle_core::DType::F32)?.to_scalar::<f32>();
-    let weights = Tensor::new(chunk.weights.as_slice(), states.device())?.to_dtype(states.dtype())?;
+    let (dtype, states) = (states.dtype(), wide(&states)?);
+    let mean = |x: &Tensor| x.mean_all()?.to_scalar::<f32>();
+    let weights = Tensor::new(chunk.weights.as_slice(), states.device())?;
     let weighed = states.broadcast_mul(&weights.reshape((1, (), 1))?)?;
     let back = f64::from(mean(&states)? / mean(&weighed)?);
     // Where the weights leave nothing there is nothing to bring back.
-    if back.is_finite() { Ok((weighed * back)?) } else { Ok(weighed) }
+    let weighed = if back.is_finite() { (weighed * back)? } else { weighed };
+    Ok(weighed.to_dtype(dtype)?)
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
 use super::Model;
@@ -10,32 +9,35 @@ use super::adapt::Opened;
 use super::directory::Directory;
 use super::eyes::Eyes;
 use super::parts::{Family, Parts};
+use super::precision;
 use super::text::Texts;
 use crate::DrawError;
 use crate::adapters::{Adapted, Part};
 use crate::checkpoint::Checkpoint;
+use crate::device::Compute;
 use crate::models::config::unsupported;
 use crate::models::unet::{Unet, UnetConfig};
 use crate::models::vae::{Vae, VaeConfig};
 use crate::schedulers::Schedule;
 
 impl Model {
-    /// Reads a model onto a device, in single precision: a directory in the diffusers layout, or one file.
-    pub fn load(path: &Path, device: &Device) -> Result<Self, DrawError> {
-        Self::load_with(path, None, device)
+    /// Reads a model onto a device, in single precision where nothing else is said: a directory in the diffusers layout,
+    /// or one file.
+    pub fn load(path: &Path, on: impl Into<Compute>) -> Result<Self, DrawError> {
+        Self::load_with(path, None, on)
     }
 
     /// The same with a directory that has the vocabulary for models in one file.
-    pub fn load_with(path: &Path, tokenizer: Option<&Path>, device: &Device) -> Result<Self, DrawError> {
-        if path.is_dir() {
-            let model = Self::assemble(&Directory::read(path)?, device)?;
-            return Ok(Self { eyes: Eyes::open(path, device)?, ..model });
-        }
-        let checkpoint = Checkpoint::open(path, tokenizer).map_err(|e| e.at(path.display()))?;
-        Self::assemble(&checkpoint, device)
+    pub fn load_with(path: &Path, tokenizer: Option<&Path>, on: impl Into<Compute>) -> Result<Self, DrawError> {
+        let on = on.into();
+        let device = on.device.clone();
+        let model = Self::assemble(&*open(path, tokenizer)?, on)?;
+        if path.is_dir() { Ok(Self { eyes: Eyes::open(path, &device)?, ..model }) } else { Ok(model) }
     }
 
-    fn assemble(parts: &dyn Parts, device: &Device) -> Result<Self, DrawError> {
+    /// From parts that lie anywhere.
+    pub fn assemble(parts: &dyn Parts, on: impl Into<Compute>) -> Result<Self, DrawError> {
+        let on = on.into();
         let unet_config = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
         let mut vae_config = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
         let mut schedule = Schedule::checked(&parts.config("scheduler")?).map_err(|e| e.at("scheduler"))?;
@@ -46,9 +48,11 @@ impl Model {
         }
         let draws_parts = draws_parts(&unet_config, &vae_config)?;
 
-        let weights =
-            |part: &str| Ok::<_, DrawError>(VarBuilder::from_backend(parts.weights(part)?, DType::F32, device.clone()));
-        let texts = Texts::load(parts, &unet_config, device)?;
+        let weights = |part: &str| {
+            let dtype = precision::of(part, on.dtype, parts)?;
+            Ok::<_, DrawError>(VarBuilder::from_backend(parts.weights(part)?, dtype, on.device.clone()))
+        };
+        let texts = Texts::load(parts, &unet_config, &on)?;
         let widths = unet_config.down.iter().flat_map(|level| [level.channels, level.context]).collect();
         let build = |vb| Unet::load(&unet_config, vb);
         let unet = Adapted::load(Part::Unet, weights("unet")?, build).map_err(in_part("unet"))?;
@@ -60,7 +64,8 @@ impl Model {
             schedule,
             channels: vae_config.latent_channels,
             factor: vae_config.factor(),
-            device: device.clone(),
+            vae_bytes: precision::of("vae", on.dtype, parts)?.size_in_bytes() as u64,
+            on,
             draws_parts,
             // Those of the level below come up before they are fewer.
             widest: vae_config.block_out_channels.iter().take(2).copied().max().unwrap_or(1),
@@ -72,12 +77,21 @@ impl Model {
     }
 }
 
+/// What a model is put together from: a directory in the diffusers layout, or one file, with a directory that has the
+/// vocabulary for it.
+pub fn open(path: &Path, tokenizer: Option<&Path>) -> Result<Box<dyn Parts>, DrawError> {
+    if path.is_dir() {
+        return Ok(Box::new(Directory::read(path)?));
+    }
+    Ok(Box::new(Checkpoint::open(path, tokenizer).map_err(|e| e.at(path.display()))?))
+}
+
 fn in_part(part: &str) -> impl Fn(candle_core::Error) -> DrawError + '_ {
     move |e| DrawError::from(e).at(part)
 }
 
 /// Checks that the denoiser is for these latents; whether it is shown what is drawn anew beside them.
-fn draws_parts(unet: &UnetConfig, vae: &VaeConfig) -> Result<bool, DrawError> {
+pub(crate) fn draws_parts(unet: &UnetConfig, vae: &VaeConfig) -> Result<bool, DrawError> {
     let latent = vae.latent_channels;
     // The mask, and the latents of what is kept.
     let draws_parts = unet.in_channels == 2 * latent + 1;

@@ -54,12 +54,12 @@ impl Model {
         }
         let (anew, rest) = match picture {
             Some((picture, mask)) => {
-                let rest = (1.0 - per_pixel(mask, &self.device)?)?;
-                let rest = from_rgb(picture, &self.device)?.broadcast_mul(&rest)?;
-                (Anew::of(mask, self.factor, &self.device)?.0, rest)
+                let rest = (1.0 - per_pixel(mask, &self.on.device)?)?;
+                let rest = from_rgb(picture, &self.on.device)?.broadcast_mul(&rest)?;
+                (Anew::of(mask, self.factor, &self.on.device)?.0, rest)
             }
             None => {
-                let of = |value: f32, shape: (usize, usize, usize, usize)| Tensor::full(value, shape, &self.device);
+                let of = |value: f32, shape: (usize, usize, usize, usize)| Tensor::full(value, shape, &self.on.device);
                 (of(1.0, (1, 1, h, w))?, of(0.0, (1, 3, h * self.factor, w * self.factor))?)
             }
         };

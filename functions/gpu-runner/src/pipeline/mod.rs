@@ -10,20 +10,23 @@ mod mask;
 pub mod memory;
 mod parts;
 mod pixels;
+pub mod precision;
 mod preview;
 mod sources;
 mod text;
 
-use candle_core::Device;
-
 use crate::adapters::Adapted;
+use crate::device::Compute;
 use crate::models::unet::Unet;
 use crate::models::vae::Vae;
 use crate::schedulers::Schedule;
 use adapt::Opened;
 use eyes::Eyes;
+pub(crate) use load::draws_parts;
+pub use load::open;
 pub use parts::{Family, Parts};
 use preview::Colours;
+pub(crate) use text::{SIZES, check_fit};
 use text::Texts;
 
 /// A model, loaded.
@@ -35,7 +38,9 @@ pub struct Model {
     channels: usize,
     /// Pixels per latent, along each side.
     factor: usize,
-    device: Device,
+    on: Compute,
+    /// Of a number in the autoencoder.
+    vae_bytes: u64,
     /// Whether the denoiser is shown what is drawn anew.
     draws_parts: bool,
     /// Channels where the autoencoder's pictures are at their full size.

@@ -52,7 +52,7 @@ impl Model {
     ) -> Result<Features, DrawError> {
         let mut features = Features::default();
         let prompt = guidance.prompts.narrow(guidance.prompts.text.dim(0)? - 1, 1)?;
-        let time = Tensor::new(&[time as f32], &self.device)?;
+        let time = Tensor::new(&[time as f32], &self.on.device)?;
         for reference in &sources.references {
             let noised = scheduler.scale_input(&scheduler.add_noise(reference, unit, i)?, i)?;
             self.unet.forward_with(&sources.shown(noised)?, &time, &prompt, Sight::noting(&mut features))?;
@@ -73,11 +73,11 @@ impl Model {
         let mut latents = job
             .from
             .iter()
-            .map(|rgb| Ok(self.vae.encode(&from_rgb(rgb, &self.device)?)?))
+            .map(|rgb| Ok(self.vae.encode(&from_rgb(rgb, &self.on.device)?)?))
             .collect::<Result<Vec<_>, DrawError>>()?
             .into_iter();
         let anew = match &job.mask {
-            Some(mask) if !self.draws_parts => Some(Anew::of(mask, self.factor, &self.device)?),
+            Some(mask) if !self.draws_parts => Some(Anew::of(mask, self.factor, &self.on.device)?),
             _ => None,
         };
         let beside = self.beside(job.from.first().zip(job.mask.as_ref()), self.latent_shape(job)?)?;

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 
 use super::encoder::{Encoder, Words, weighed};
 use super::parts::{Family, Parts};
+use super::precision;
 use crate::DrawError;
 use crate::adapters::{Change, Embedding, Lora, Part};
 use crate::cache::Cache;
+use crate::device::Compute;
 use crate::models::clip::TextConfig;
 use crate::models::config::invalid;
 use crate::models::unet::{Added, Conditioning, UnetConfig};
 use crate::prompt::Chunk;
 
 /// Numbers that SDXL's denoiser is told: height and width before and after, and what was cut above and to the left.
-const SIZES: usize = 6;
+pub(crate) const SIZES: usize = 6;
 
 /// The text encoders of a model.
 pub(super) struct Texts {
@@ -40,7 +42,7 @@ struct Encoded {
 
 impl Texts {
     /// Checks that the denoiser is for vectors of this kind before it loads anything.
-    pub fn load(parts: &dyn Parts, unet: &UnetConfig, device: &Device) -> Result<Self, DrawError> {
+    pub fn load(parts: &dyn Parts, unet: &UnetConfig, on: &Compute) -> Result<Self, DrawError> {
         let family = parts.family();
         let configs = family
             .texts()
@@ -55,7 +57,8 @@ impl Texts {
             .enumerate()
             .map(|(i, ((part, tokenizer), config))| {
                 let tokenizer = parts.tokenizer(tokenizer, config.max_position_embeddings, config.vocab_size)?;
-                let vb = VarBuilder::from_backend(parts.weights(part)?, DType::F32, device.clone());
+                let dtype = precision::of(part, on.dtype, parts)?;
+                let vb = VarBuilder::from_backend(parts.weights(part)?, dtype, on.device.clone());
                 Encoder::load(Part::Text(i), config, tokenizer, *part == "text_encoder_2", vb).map_err(|e| e.at(part))
             })
             .collect::<Result<Vec<_>, DrawError>>()?;
@@ -118,8 +121,8 @@ impl Texts {
             return Ok(known.clone());
         }
         let encoded = self.encode(chunks, count, device)?;
-        let whole = encoded.whole.as_ref().map_or(0, Tensor::elem_count);
-        let bytes = (4 * (encoded.tokens.elem_count() + whole) + prompt.len()) as u64;
+        let size = |tensor: &Tensor| tensor.elem_count() * tensor.dtype().size_in_bytes();
+        let bytes = (size(&encoded.tokens) + encoded.whole.as_ref().map_or(0, size) + prompt.len()) as u64;
         if self.known.make_room(bytes) {
             self.known.insert(key, bytes, encoded.clone());
         }
@@ -197,7 +200,8 @@ impl Encoded {
     }
 }
 
-fn check_fit(family: Family, texts: &[TextConfig], unet: &UnetConfig) -> Result<(), DrawError> {
+/// Checks that the denoiser is for the vectors of these encoders.
+pub(crate) fn check_fit(family: Family, texts: &[TextConfig], unet: &UnetConfig) -> Result<(), DrawError> {
     let given: usize = texts.iter().map(|config| config.hidden_size).sum();
     if let Some(width) = unet.context_widths().find(|width| *width != given) {
         return Err(invalid(format!("the unet wants text of width {width}, what encodes it gives {given}")));

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use clap::Args;
 
+use super::hardware::Hardware;
+use crate::device::{Compute, finish};
 use preset::{Network, Preset};
 
 /// Time a network with random weights: a step of a UNet with both halves of guidance, or the decoding of a picture.
@@ -36,32 +38,39 @@ pub struct Bench {
     /// Write the directory and leave
     #[arg(long, requires = "dir")]
     prepare: bool,
+    #[command(flatten)]
+    hardware: Hardware,
 }
 
 impl Bench {
     pub fn run(self) -> Result<()> {
-        let network = self.config.open(self.dir.as_deref())?;
+        let on = self.hardware.open()?;
+        let network = self.config.open(self.dir.as_deref(), &on)?;
         if self.prepare {
             return Ok(());
         }
-        let inputs = self.inputs(&network)?;
+        let inputs = self.inputs(&network, &on)?;
         // The first call finds no memory and no pages.
         let out = network.call(&inputs)?;
         if let Some(path) = &self.out {
-            let values = out.flatten_all()?.to_vec1::<f32>()?;
+            let values = out.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
             let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
             std::fs::write(path, bytes).with_context(|| path.display().to_string())?;
         }
         drop(out);
+        finish(&on.device)?;
         let turn = || -> Result<f64> {
             let start = Instant::now();
             for _ in 0..self.runs {
                 network.call(&inputs)?;
             }
+            finish(&on.device)?;
             Ok(start.elapsed().as_secs_f64() / f64::from(self.runs))
         };
         if !self.turns {
-            println!("{}: {:.4} s per call", self.config.name(), turn()?);
+            let seconds = turn()?;
+            let on = format!("{:?} {}", on.device.location(), on.dtype.as_str());
+            println!("{} on {on}: {seconds:.4} s per call, {:.2} it/s", self.config.name(), 1.0 / seconds);
             return Ok(());
         }
         println!("ready");
@@ -74,16 +83,16 @@ impl Bench {
     }
 
     /// What the reference can make as well: sines of counted numbers.
-    fn inputs(&self, network: &Network) -> Result<Inputs> {
+    fn inputs(&self, network: &Network, on: &Compute) -> Result<Inputs> {
         let size = usize::from(self.size);
         let waves = |shape: &[usize]| {
             let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(|i| (i as f64).sin() as f32).collect();
-            Tensor::from_vec(values, shape, &Device::Cpu)
+            Tensor::from_vec(values, shape, &on.device)?.to_dtype(on.dtype)
         };
         let batch = network.batch();
         Ok(Inputs {
             latents: waves(&[batch, 4, size, size])?,
-            times: Tensor::full(500f32, batch, &Device::Cpu)?,
+            times: Tensor::full(500f32, batch, &on.device)?,
             text: waves(&[batch, 77, preset::CONTEXT])?,
         })
     }

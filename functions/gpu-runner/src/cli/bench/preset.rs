@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::Inputs;
+use crate::device::Compute;
 use crate::models::config::Config;
 use crate::models::unet::{Unet, UnetConfig};
 use crate::models::vae::{Vae, VaeConfig};
@@ -61,8 +62,8 @@ impl Preset {
     }
 
     /// With the weights in `dir`, which are written there when they are not; without one, made up in memory.
-    pub fn open(self, dir: Option<&Path>) -> Result<Network> {
-        let Some(dir) = dir else { return self.load(&self.checked()?, RandomWeights::new(0).builder()) };
+    pub fn open(self, dir: Option<&Path>, on: &Compute) -> Result<Network> {
+        let Some(dir) = dir else { return self.load(&self.checked()?, RandomWeights::new(0).builder_on(on)) };
         let path = dir.join("config.json");
         if !path.is_file() {
             std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
@@ -71,7 +72,7 @@ impl Preset {
             weights.save(&dir.join(format!("{STEM}.safetensors")))?;
             std::fs::write(&path, serde_json::to_string_pretty(&self.config())?)?;
         }
-        let weights = Weights::open(dir, STEM)?.into_builder(DType::F32, &Device::Cpu);
+        let weights = Weights::open(dir, STEM)?.into_builder(on.dtype, &on.device);
         self.load(&Config::read(&path)?, weights)
     }
 

@@ -86,7 +86,8 @@ impl Unet {
         self.forward_with(x, timesteps, &Conditioning::of(text.clone()), Sight::Alone)
     }
 
-    /// The same with more than a text, in the network's own precision whatever that of the input is, and with an eye for references, or as one of them.
+    /// The same with more than a text, and with an eye for references, or as one of them. In between is the network's own
+    /// precision, whatever that of x is.
     pub fn forward_with(
         &self,
         x: &Tensor,
