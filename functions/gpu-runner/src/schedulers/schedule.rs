@@ -134,6 +134,13 @@ impl Schedule {
         })
     }
 
+    /// The process whose reversal the denoiser is taught: ᾱ of every training time, rescaled where the file says so, and
+    /// what the denoiser predicts.
+    pub fn process(&self) -> Result<(Vec<f64>, Prediction), DrawError> {
+        let raw: Raw = self.config.parse()?;
+        Ok((self.alphas(raw.rescale_betas_zero_snr), self.prediction))
+    }
+
     /// ᾱ for every training time: the share of the picture in x, squared. `zero_snr`: rescaled, as some classes do
     /// where the file says so, to end in nothing but noise.
     pub(super) fn alphas(&self, zero_snr: bool) -> Vec<f64> {

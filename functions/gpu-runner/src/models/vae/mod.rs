@@ -67,7 +67,12 @@ impl Vae {
     /// What the denoiser works on: the mean of the pictures' latents, scaled to unit variance.
     pub fn encode(&self, pictures: &Tensor) -> Result<Tensor> {
         let moments = self.moments(pictures)?;
-        self.scale.apply(&moments.narrow(1, 0, moments.dim(1)? / 2)?)
+        self.scaled(&moments.narrow(1, 0, moments.dim(1)? / 2)?)
+    }
+
+    /// Latents as the encoder has them → as the denoiser has them: of unit variance.
+    pub fn scaled(&self, latents: &Tensor) -> Result<Tensor> {
+        self.scale.apply(latents)
     }
 
     /// What the denoiser made (batch, latent channels, h, w) → pictures (batch, 3, h × factor, w × factor), about −1 to 1.

@@ -1,0 +1,62 @@
+//! The networks of a model as a training has them: those that learn are made of its parameters.
+
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+
+use super::objective::Objective;
+use super::parameters::Parameters;
+use super::plan::{Kind, Learns, Plan, invalid};
+use super::texts::Texts;
+use crate::models::config::unsupported;
+use crate::models::unet::{Unet, UnetConfig};
+use crate::models::vae::{Vae, VaeConfig};
+use crate::pipeline::{Family, Parts, draws_parts};
+use crate::schedulers::Schedule;
+use crate::{Code, DrawError};
+
+pub struct Networks {
+    pub texts: Texts,
+    pub unet: Unet,
+    pub vae: Vae,
+    pub objective: Objective,
+    /// Pixels per latent, along each side.
+    pub factor: usize,
+}
+
+impl Networks {
+    pub fn load(parts: &dyn Parts, plan: &Plan, parameters: &Parameters, device: &Device) -> Result<Self, DrawError> {
+        let unet_config = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
+        let mut vae_config = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
+        let schedule = Schedule::checked(&parts.config("scheduler")?).map_err(|e| e.at("scheduler"))?;
+        if parts.family() == Family::Sd {
+            // As in drawing.
+            vae_config.latents_mean = None;
+        }
+        if draws_parts(&unet_config, &vae_config)? {
+            return Err(unsupported("a unet that draws parts of pictures is not trained".into()));
+        }
+        let objective = Objective::new(&schedule, plan.weighting).map_err(|e| e.at("scheduler"))?;
+        let learns = match &plan.kind {
+            Kind::Checkpoint(learns) => *learns,
+        };
+        let Learns { unet, text } = learns;
+        let texts = Texts::load(parts, &unet_config, text, parameters, device)?;
+        let at = |part: &'static str| move |e: candle_core::Error| DrawError::from(e).at(part);
+        let vb = parameters.builder("unet", parts.weights("unet")?, move |_| unet, device);
+        let unet = Unet::load(&unet_config, vb).map_err(at("unet"))?;
+        let vb = VarBuilder::from_backend(parts.weights("vae")?, DType::F32, device.clone());
+        let vae = Vae::load(&vae_config, vb).map_err(at("vae"))?;
+        if !vae.encodes() {
+            return Err(DrawError::new(Code::EncoderMissing, "pictures to learn, and an autoencoder without one half"));
+        }
+        Ok(Self { texts, unet, vae, objective, factor: vae_config.factor() })
+    }
+
+    /// Checks that pictures of this size have latents.
+    pub fn takes(&self, (width, height): (usize, usize)) -> Result<(), DrawError> {
+        if width > 0 && height > 0 && width.is_multiple_of(self.factor) && height.is_multiple_of(self.factor) {
+            return Ok(());
+        }
+        Err(invalid(format!("an example of {width}x{height}: this model learns multiples of {}", self.factor)))
+    }
+}

@@ -1,0 +1,153 @@
+//! What a training is to do, checked before it begins.
+
+use serde::Serialize;
+
+use super::adamw::AdamW;
+use super::rate::Rate;
+use crate::{Code, DrawError};
+
+/// How parameters are brought down a loss; what is learnt is not its business.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Course {
+    pub steps: usize,
+    pub rate: Rate,
+    pub adamw: AdamW,
+    /// Longest gradient, over all parameters together; longer ones are shortened to it.
+    pub clip: Option<f64>,
+    /// Decay of the moving average of the parameters, which is then the result.
+    pub average: Option<f64>,
+    /// Steps between two savings of the state.
+    #[serde(skip)]
+    pub save_every: usize,
+}
+
+impl Course {
+    pub fn new(steps: usize, rate: Rate) -> Self {
+        Self { steps, rate, adamw: AdamW::default(), clip: Some(1.0), average: None, save_every: 100 }
+    }
+
+    pub fn check(&self) -> Result<(), DrawError> {
+        within("steps", self.steps as f64, 1.0, 1e9)?;
+        within("save_every", self.save_every as f64, 1.0, 1e9)?;
+        self.rate.check()?;
+        self.adamw.check()?;
+        if let Some(clip) = self.clip {
+            within("clip", clip, f64::MIN_POSITIVE, 1e9)?;
+        }
+        within("average", self.average.unwrap_or(0.0), 0.0, 1.0 - 1e-9).map(|_| ())
+    }
+}
+
+/// Which networks learn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Learns {
+    pub unet: bool,
+    pub text: bool,
+}
+
+/// What is learnt, and so what the result is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// All weights of the networks that learn.
+    Checkpoint(Learns),
+}
+
+/// How likely each training time is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    Uniform,
+    /// Density growing as (t / count)^(power − 1): above 1 towards noise, below 1 towards the picture.
+    Power(f64),
+    /// The logistic function of a normal (Esser et al. 2024, section 3.1): a mean above 0 is towards noise.
+    LogitNormal {
+        mean: f64,
+        deviation: f64,
+    },
+}
+
+/// How much the loss of each training time counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weighting {
+    /// That of what the denoiser predicts.
+    Plain,
+    /// At most as at the signal-to-noise ratio γ (Hang et al. 2023).
+    MinSnr(f64),
+    /// By the share of noise, 1 − ᾱ.
+    Noise,
+}
+
+/// A training of a diffusion model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    pub kind: Kind,
+    pub course: Course,
+    /// Examples in a step.
+    pub batch: usize,
+    pub times: Times,
+    pub weighting: Weighting,
+    /// How often an example is shown without its caption, 0 to 1.
+    pub caption_dropout: f64,
+    /// How much the loss of an example counts that is there to keep what the model knows.
+    pub prior_weight: f64,
+    pub seed: u64,
+    /// Bytes that encoded examples may take in memory; others are encoded each time.
+    #[serde(skip)]
+    pub latents: u64,
+}
+
+impl Plan {
+    pub fn new(kind: Kind, steps: usize) -> Self {
+        let rate = match kind {
+            Kind::Checkpoint(_) => 1e-5,
+        };
+        Self {
+            kind,
+            course: Course::new(steps, Rate::constant(rate)),
+            batch: 1,
+            times: Times::Uniform,
+            weighting: Weighting::Plain,
+            caption_dropout: 0.0,
+            prior_weight: 1.0,
+            seed: 0,
+            latents: 1 << 30,
+        }
+    }
+
+    pub fn check(&self) -> Result<(), DrawError> {
+        self.course.check()?;
+        within("batch", self.batch as f64, 1.0, 65_536.0)?;
+        within("caption_dropout", self.caption_dropout, 0.0, 1.0)?;
+        within("prior_weight", self.prior_weight, 0.0, 1e6)?;
+        match self.times {
+            Times::Uniform => {}
+            Times::Power(power) => drop(within("power", power, 1e-3, 1e3)?),
+            Times::LogitNormal { mean, deviation } => {
+                within("mean", mean, -100.0, 100.0)?;
+                within("deviation", deviation, 0.0, 100.0)?;
+            }
+        }
+        if let Weighting::MinSnr(gamma) = self.weighting {
+            within("min_snr", gamma, f64::MIN_POSITIVE, 1e9)?;
+        }
+        match self.kind {
+            Kind::Checkpoint(Learns { unet: false, text: false }) => Err(invalid("nothing learns".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) fn within(name: &str, value: f64, least: f64, most: f64) -> Result<f64, DrawError> {
+    // What is no number is not within.
+    if value >= least && value <= most {
+        Ok(value)
+    } else {
+        Err(invalid(format!("{name} = {value} is not within {least} to {most}")))
+    }
+}
+
+pub(super) fn invalid(message: String) -> DrawError {
+    DrawError::new(Code::PlanInvalid, message)
+}

@@ -1,0 +1,84 @@
+use std::path::Path;
+
+use gpu_runner::Code;
+use gpu_runner::backend::Control;
+use gpu_runner::tiny::Layout;
+use gpu_runner::train::{Identity, Kind, Plan, State};
+
+use crate::rig::{BOTH, Waves, plan, run, run_while, same};
+use crate::support::model;
+
+const STEPS: usize = 5;
+
+fn planned() -> Plan {
+    let mut plan = plan(Kind::Checkpoint(BOTH), STEPS);
+    plan.course.average = Some(0.9);
+    plan.course.save_every = 2;
+    plan
+}
+
+fn state(dir: &Path, plan: &Plan) -> State {
+    State::open(dir, Identity::of(plan, &Waves(5, 16), "tiny")).unwrap()
+}
+
+#[test]
+fn stopped_anywhere_it_ends_the_same() {
+    let (dir, kept) = (model(Layout::Sd15), tempfile::TempDir::new().unwrap());
+    let plan = planned();
+    let whole = run(&plan, dir.path(), None).unwrap();
+    for stop in 1..STEPS {
+        let place = kept.path().join(stop.to_string());
+        let stopped = run_while(&plan, dir.path(), Some(&state(&place, &plan)), &mut |step| {
+            if step == stop { Control::Cancel } else { Control::Continue }
+        });
+        assert_eq!(stopped.unwrap_err().code, Code::Canceled);
+        let mut first = None;
+        let resumed = run_while(&plan, dir.path(), Some(&state(&place, &plan)), &mut |step| {
+            first.get_or_insert(step);
+            Control::Continue
+        });
+        assert_eq!(first, Some(stop + 1));
+        assert!(same(&whole, &resumed.unwrap()), "stopped after {stop}");
+    }
+}
+
+#[test]
+fn the_state_of_another_training_is_not_taken_up() {
+    let (dir, kept) = (model(Layout::Sd15), tempfile::TempDir::new().unwrap());
+    let plan = planned();
+    let stop = &mut |_: usize| Control::Cancel;
+    run_while(&plan, dir.path(), Some(&state(kept.path(), &plan)), stop).unwrap_err();
+    let mut other = plan.clone();
+    other.course.rate.peak = 0.5;
+    let refuse = |identity, what: &str| {
+        let state = State::open(kept.path(), identity).unwrap();
+        let error = run(&plan, dir.path(), Some(&state)).unwrap_err();
+        assert!(error.code == Code::StateMismatch && error.message.contains(what), "{error}");
+    };
+    refuse(Identity::of(&other, &Waves(5, 16), "tiny"), "another plan");
+    refuse(Identity::of(&plan, &Waves(4, 16), "tiny"), "another examples");
+    refuse(Identity::of(&plan, &Waves(5, 16), "other"), "another model");
+    // How often it is saved is no part of it.
+    other = plan.clone();
+    other.course.save_every = 1;
+    run(&plan, dir.path(), Some(&state(kept.path(), &other))).unwrap();
+}
+
+#[test]
+fn damaged_states_are_refused_and_two_trainings_do_not_share_one() {
+    let (dir, kept) = (model(Layout::Sd15), tempfile::TempDir::new().unwrap());
+    let plan = planned();
+    {
+        let state = state(kept.path(), &plan);
+        run_while(&plan, dir.path(), Some(&state), &mut |_| Control::Cancel).unwrap_err();
+        let second = State::open(kept.path(), Identity::default()).err().unwrap();
+        assert_eq!(second.code, Code::StateFailed);
+    }
+    let file = kept.path().join("state.safetensors");
+    let whole = std::fs::read(&file).unwrap();
+    for bytes in [&whole[..whole.len() / 2], &whole[..100], &[][..], &b"not a state at all"[..]] {
+        std::fs::write(&file, bytes).unwrap();
+        let error = run(&plan, dir.path(), Some(&state(kept.path(), &plan))).unwrap_err();
+        assert_eq!(error.code, Code::StateMismatch, "{error}");
+    }
+}
