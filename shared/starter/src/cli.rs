@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::data::{self, World};
 use crate::scene::{Mix, Part};
+use crate::tokenizer::Vocabulary;
 
 /// Makes what the starter model learns from, and measures what it draws.
 #[derive(Parser)]
@@ -20,6 +21,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Data(Data),
+    Tokenizer(Words),
 }
 
 /// Write pictures with captions: 000000.png and 000000.txt, …, and scenes.jsonl with what they show
@@ -54,10 +56,18 @@ impl Data {
     }
 }
 
+/// Write the tokenizer of a model: vocab.json, merges.txt, tokenizer_config.json
+#[derive(Args)]
+struct Words {
+    #[arg(long)]
+    out: PathBuf,
+}
+
 /// Parses the arguments, runs the command, says what went wrong.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Data(command) => command.run(),
+        Command::Tokenizer(command) => Vocabulary::new().write(&command.out),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,3 +9,4 @@ pub mod data;
 pub mod draw;
 pub mod random;
 pub mod scene;
+pub mod tokenizer;
