@@ -6,8 +6,8 @@ use domain::outbound;
 use ports::{Rows, Stmt};
 use web::{Ctx, Json, PathId, Reply, Result};
 
-use crate::loras;
 use crate::model::{self, NewTask};
+use crate::models;
 use crate::store::{self, TASKS};
 
 pub async fn list(ctx: Ctx) -> Result {
@@ -32,20 +32,17 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     let queued = task.queued(&ctx, &nonce);
     batch.meaning("gone", &NO_PRICE);
     batch.meaning("conflict", &MODEL_NOT_READY);
-    let mut insert: Vec<Stmt> = task.loras.iter().flat_map(|list| loras::usable(scope, list)).collect();
+    let mut insert: Vec<Stmt> = task.models.iter().flat_map(|named| named.usable(scope)).collect();
     insert.extend(task.webhook.iter().map(|url| webhooks::for_task(scope, url)));
     insert.extend([queueing::priced(scope, &queued), queueing::insert(scope, &queued)]);
-    insert.extend(task.loras.iter().map(|_| loras::settle(scope, &nonce)));
+    insert.extend(task.models.iter().map(|named| named.settle(scope, &nonce)));
     let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
     match ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await {
         Ok(reply) => {
             ctx.deliver();
             Ok(reply)
         }
-        Err(failure) => Err(match &task.loras {
-            Some(list) => loras::named(&*ctx.cx.ports.sql, scope, list, failure.into()).await.into(),
-            None => failure,
-        }),
+        Err(failure) => Err(models::named(&*ctx.cx.ports.sql, scope, &task.models, failure.into()).await.into()),
     }
 }
 

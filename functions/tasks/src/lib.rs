@@ -2,8 +2,8 @@
 //! administrators' to see. What runners do to it is in `callbacks`; the transitions are in `store::tasks`.
 
 mod api;
-mod loras;
 mod model;
+mod models;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,14 @@
 use domain::error::Arg;
 use domain::form::{Field, Form, Rule, Values};
 use domain::messages::{INVALID_PARAMETER, MISSING_PARAMETER, UNSUPPORTED_PARAMETER};
-use domain::runner::{DrawParams, Lora, STRENGTH};
+use domain::runner::{AdapterKind, Checkpoint, DrawParams, Lora, STRENGTH};
 use domain::task::{INFERENCE, MAX_SEED, work};
 use domain::{Error, search};
 use serde_json::{Value, json};
 use store::queueing;
 use web::Ctx;
+
+use crate::models::Named;
 
 pub static PATCH: Form = Form(&[
     Field::optional("name", Rule::Text { min: 0, max: 200 }, ("Name", "名稱")),
@@ -26,8 +28,8 @@ pub struct NewTask {
     pub work: f64,
     /// It is drawn over a picture.
     pub from_image: bool,
-    /// As sent, a JSON array of `{model_id, weight}`; the batch looks for the models.
-    pub loras: Option<String>,
+    /// The batch looks for them.
+    pub models: Vec<Named>,
     /// Who is told what becomes of it, beside the user's standing webhooks.
     pub webhook: Option<String>,
 }
@@ -49,16 +51,12 @@ impl NewTask {
         if values.text("type").as_deref() == Some("training") {
             return Err(UNSUPPORTED_PARAMETER.on("type").arg("training"));
         }
-        // Runners draw with the model they were started with: said so instead of passed over.
-        if values.has("model_id") {
-            return Err(UNSUPPORTED_PARAMETER.on("model_id").arg("model_id"));
-        }
         let params = draw_params(&values, random)?;
         let prompt = params.prompt.clone();
         let (pictures, from_image) = (params.n, !params.from_images.is_empty());
         let work = work(params.width, params.height, params.num_inference_steps, params.n);
         let name = values.text("name").filter(|n| !n.is_empty()).unwrap_or_else(|| prompt.chars().take(80).collect());
-        let loras = Some(&params.loras).filter(|loras| !loras.is_empty()).map(|loras| json!(loras).to_string());
+        let models = Named::of(params.model.as_ref(), &params.loras);
         let mut params = json!(params);
         params["tags"] = json!(tags(&values)?);
         Ok(NewTask {
@@ -69,7 +67,7 @@ impl NewTask {
             pictures,
             work,
             from_image,
-            loras,
+            models,
             webhook: values.text("webhook"),
         })
     }
@@ -130,16 +128,21 @@ fn draw_params(values: &Values, random: impl Fn() -> String) -> Result<DrawParam
         auto_aspect: false,
         from_images: from_image.into_iter().collect(),
         loras: loras(values),
-        model: None,
+        model: values.int("model_id").map(|model_id| Checkpoint {
+            model_id,
+            name: String::new(),
+            size: 0,
+            sha256: None,
+        }),
     })
 }
 
-/// Sizes and hashes are not known yet.
+/// What their models are is not known yet.
 fn loras(values: &Values) -> Vec<Lora> {
     let list = values.get("loras").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let lora = |lora: &Value| {
         let (model_id, weight) = lora.get("model_id")?.as_i64().zip(lora.get("weight")?.as_f64())?;
-        Some(Lora { model_id, weight, size: 0, sha256: None })
+        Some(Lora { model_id, weight, size: 0, sha256: None, kind: AdapterKind::Lora, word: None })
     };
     list.iter().filter_map(lora).collect()
 }

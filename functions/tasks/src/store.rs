@@ -24,6 +24,7 @@ pub static TASKS: Spec = Spec {
         Column::new("cost", "t.cost", Kind::Int),
         Column::new("params", "t.params", Kind::Json),
         Column::new("images", IMAGES, Kind::Json),
+        Column::new("model_id", "json_extract(t.params, '$.model.model_id')", Kind::LooseId),
         Column::new("public", "t.public", Kind::Bool),
         Column::new("server_id", "t.server_id", Kind::Int),
         Column::new("attempt", "t.attempt", Kind::Int),

@@ -127,11 +127,35 @@ pub struct Checkpoint {
     pub sha256: Option<String>,
 }
 
-/// A LoRA of the edge's models. The file behind an id never changes.
+/// What a model changes in another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterKind {
+    #[default]
+    Lora,
+    /// A hypernetwork.
+    Hyper,
+    /// A word learned by textual inversion.
+    Ti,
+}
+
+impl AdapterKind {
+    fn is_lora(&self) -> bool {
+        *self == AdapterKind::Lora
+    }
+}
+
+/// A LoRA of the edge's models, or what else changes a model. The file behind an id never changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lora {
     pub model_id: Id,
+    /// How much of it is applied. Of a learned word prompts say that.
     pub weight: f64,
+    #[serde(rename = "type", default, skip_serializing_if = "AdapterKind::is_lora")]
+    pub kind: AdapterKind,
+    /// What stands for a learned word in prompts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
     /// Bytes of the file.
     pub size: u64,
     /// Lower-case hex, where the edge knows it.

@@ -136,9 +136,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use domain::runner::AdapterKind;
 
     fn lora(model_id: i64, file: &[u8]) -> Lora {
-        Lora { model_id, weight: 1.0, size: file.len() as u64, sha256: Some(hex(&Sha256::digest(file))) }
+        Lora {
+            model_id,
+            weight: 1.0,
+            kind: AdapterKind::Lora,
+            word: None,
+            size: file.len() as u64,
+            sha256: Some(hex(&Sha256::digest(file))),
+        }
     }
 
     #[test]

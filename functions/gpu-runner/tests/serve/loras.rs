@@ -2,7 +2,7 @@
 
 use domain::Id;
 use domain::id::hex;
-use domain::runner::{DrawParams, Lora};
+use domain::runner::{AdapterKind, DrawParams, Lora};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +17,8 @@ fn with() -> DrawParams {
     let lora = |(i, file): (usize, &&[u8])| Lora {
         model_id: 10 + i as Id,
         weight: 0.5 - i as f64,
+        kind: AdapterKind::Lora,
+        word: None,
         size: file.len() as u64,
         sha256: (i == 0).then(|| hex(&Sha256::digest(file))),
     };

@@ -1,4 +1,4 @@
-//! LoRAs in a task: whose models, in which state, and what the runner is told of them.
+//! Models in a task: whose they are, in which state, and what the runner is told of them.
 
 use super::*;
 
@@ -61,6 +61,7 @@ async fn each_is_a_model_the_caller_may_use() {
         "UPDATE models SET status = 'running' WHERE id = ?1",
         "UPDATE models SET status = 'error' WHERE id = ?1",
         "UPDATE models SET type = 'ckp' WHERE id = ?1",
+        "UPDATE models SET type = 'ti', status = 'initial' WHERE id = ?1",
     ] {
         kit.sql("UPDATE models SET status = 'success', type = 'lora'", []).await;
         kit.sql(change, [own.into()]).await;
@@ -89,4 +90,101 @@ async fn bad_lists_are_refused_before_anything_is_looked_for() {
         assert_eq!(kit.batches(), 0, "{bad}");
     }
     submit(&kit, &ann, json!({"prompt": "a", "loras": vec![json!({"model_id": own}); 8]})).await;
+}
+
+/// A whole model of the account's.
+async fn checkpoint(kit: &Kit, by: &Account) -> i64 {
+    let id = model(kit, by, Some("5f")).await;
+    kit.sql("UPDATE models SET type = 'ckp', name = '水墨', size = 7000000000 WHERE id = ?1", [id.into()]).await;
+    id
+}
+
+#[tokio::test]
+async fn a_task_names_what_it_is_drawn_with() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let (whole, lora) = (checkpoint(&kit, &ann).await, model(&kit, &ann, None).await);
+    kit.batches();
+    for (profile, shown, id) in
+        [("v1", json!(whole), json!(whole)), ("v0", json!(whole.to_string()), json!(whole.to_string()))]
+    {
+        let body = json!({"prompt": "a", "model_id": id, "loras": [{"model_id": lora}]});
+        let made = kit.post(&format!("/api/tasks?profile={profile}"), body).by(&ann).send().await;
+        assert_eq!((made.status, kit.batches()), (201, 1), "{}", made.text());
+        let made = made.json();
+        assert_eq!(*made.get("model_id").or_else(|| made.get("modelId")).unwrap(), shown);
+        let params = kit.sql("SELECT params FROM tasks ORDER BY id DESC LIMIT 1", []).await;
+        let params: Value = serde_json::from_str(params.first().unwrap().text("params").unwrap()).unwrap();
+        assert_eq!(
+            params["model"],
+            json!({"model_id": whole, "name": "水墨", "size": 7_000_000_000_i64, "sha256": "5f"})
+        );
+        let params: domain::runner::DrawParams = serde_json::from_value(params).unwrap();
+        assert_eq!((params.model.unwrap().model_id, params.loras.len()), (whole, 1));
+    }
+    let camel = submit(&kit, &ann, json!({"prompt": "a", "modelId": whole})).await;
+    assert_eq!(camel["model_id"], whole);
+    assert_eq!(submit(&kit, &ann, json!({"prompt": "a"})).await["model_id"], Value::Null);
+}
+
+#[tokio::test]
+async fn it_is_a_whole_model_the_caller_may_use() {
+    let kit = kit();
+    let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
+    let (own, other, lora) =
+        (checkpoint(&kit, &ann).await, checkpoint(&kit, &bob).await, model(&kit, &ann, None).await);
+    let with = async |id: i64, loras: Value| {
+        let before = kit.number("SELECT count(*) FROM tasks").await;
+        let reply =
+            kit.post("/api/tasks", json!({"prompt": "a", "model_id": id, "loras": loras})).by(&ann).send().await;
+        let made = kit.number("SELECT count(*) FROM tasks").await - before;
+        assert_eq!(made, i64::from(reply.status == 201));
+        (reply.status, reply.error())
+    };
+    let unseen = (400, "invalid_parameter:model_id".to_string());
+    let lora_list = json!([{"model_id": lora}]);
+    assert_eq!(with(other, json!([])).await, unseen);
+    assert_eq!(with(99, lora_list.clone()).await, unseen, "as one that does not exist");
+    // The whole model is said first when both are wrong.
+    assert_eq!(with(99, json!([{"model_id": 98}])).await, unseen);
+    assert_eq!(with(own, json!([{"model_id": lora}, {"model_id": 98}])).await.1, "invalid_parameter:loras[1]");
+    let not_ready = (409, "model_not_ready:model_id".to_string());
+    assert_eq!(with(lora, lora_list.clone()).await, not_ready, "a LoRA is none");
+    assert_eq!(with(own, json!([{"model_id": own}])).await, (409, "model_not_ready:loras[0]".to_string()));
+    kit.sql("UPDATE models SET status = 'running' WHERE id = ?1", [own.into()]).await;
+    assert_eq!(with(own, lora_list.clone()).await, not_ready);
+    kit.sql("UPDATE models SET public = 1", []).await;
+    assert_eq!(with(other, lora_list).await.0, 201);
+}
+
+#[tokio::test]
+async fn hypernetworks_and_learned_words_are_told_apart() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let (hyper, word, named) =
+        (model(&kit, &ann, None).await, model(&kit, &ann, None).await, model(&kit, &ann, None).await);
+    kit.sql("UPDATE models SET type = 'hyper' WHERE id = ?1", [hyper.into()]).await;
+    kit.sql("UPDATE models SET type = 'ti', trigger_words = '<fox>' WHERE id = ?1", [word.into()]).await;
+    kit.sql("UPDATE models SET type = 'ti', name = 'snow' WHERE id = ?1", [named.into()]).await;
+    let loras = json!([{"model_id": hyper, "weight": 0.5}, {"model_id": word}, {"model_id": named}]);
+    let made = submit(&kit, &ann, json!({"prompt": "a <fox>", "loras": loras})).await;
+    let one = |id: i64, weight: f64, more: Value| {
+        let mut one = json!({"model_id": id, "weight": weight, "size": 77, "sha256": null});
+        for (key, value) in more.as_object().unwrap() {
+            one[key] = value.clone();
+        }
+        one
+    };
+    assert_eq!(
+        made["params"]["loras"],
+        json!([
+            one(hyper, 0.5, json!({"type": "hyper"})),
+            one(word, 1.0, json!({"type": "ti", "word": "<fox>"})),
+            one(named, 1.0, json!({"type": "ti", "word": "snow"})),
+        ])
+    );
+    let params: domain::runner::DrawParams = serde_json::from_value(made["params"].clone()).unwrap();
+    let kinds: Vec<_> = params.loras.iter().map(|lora| (lora.kind, lora.word.as_deref())).collect();
+    use domain::runner::AdapterKind::{Hyper, Ti};
+    assert_eq!(kinds, [(Hyper, None), (Ti, Some("<fox>")), (Ti, Some("snow"))]);
 }
