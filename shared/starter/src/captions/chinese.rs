@@ -5,6 +5,10 @@ use crate::scene::{Background, Colour, Kind, Layout, Object, Place, Relation, Sc
 
 /// Of captions in traditional characters.
 const TRADITIONAL: f32 = 0.33;
+/// Of captions with a space after each character: so some tokenizers see all Chinese texts.
+const SPACED: f32 = 0.08;
+/// Of captions with the comma of English.
+const NARROW: f32 = 0.25;
 /// Characters of these captions that differ, simplified and traditional.
 const DIFFER: [(char, char); 18] = [
     ('红', '紅'),
@@ -29,11 +33,21 @@ const DIFFER: [(char, char); 18] = [
 
 pub(super) fn caption(scene: &Scene, random: &mut Random) -> String {
     let text = simplified(scene, random);
-    if random.chance(TRADITIONAL) { traditional(&text) } else { text }
+    let text = if random.chance(TRADITIONAL) { traditional(&text) } else { text };
+    match random.unit() {
+        share if share < SPACED => spaced(&text),
+        share if share < SPACED + NARROW => text.replace('，', ", "),
+        _ => text,
+    }
 }
 
 fn traditional(text: &str) -> String {
     text.chars().map(|c| DIFFER.iter().find(|(simple, _)| *simple == c).map_or(c, |(_, full)| *full)).collect()
+}
+
+fn spaced(text: &str) -> String {
+    let characters: Vec<String> = text.chars().map(String::from).collect();
+    characters.join(" ")
 }
 
 fn simplified(scene: &Scene, random: &mut Random) -> String {

@@ -66,11 +66,11 @@ pub(super) fn shapes(kind: Kind) -> Vec<Shape> {
             (Tone::Wood, circles(&[(-0.6, -0.12, 0.1)])),
         ],
         Kind::Flower => vec![
-            (Tone::Leaf, rectangle(-0.08, 0.0, 0.08, 1.0)),
-            (Tone::Leaf, polygon(&[(0.0, 0.9), (0.6, 0.45), (0.5, 0.75)])),
-            (Tone::Leaf, polygon(&[(0.0, 0.9), (-0.6, 0.45), (-0.5, 0.75)])),
+            (Tone::Leaf, rectangle(-0.09, 0.0, 0.09, 1.0)),
+            (Tone::Leaf, polygon(&[(0.0, 0.95), (0.65, 0.4), (0.55, 0.8)])),
+            (Tone::Leaf, polygon(&[(0.0, 0.95), (-0.65, 0.4), (-0.55, 0.8)])),
             (Tone::Own, petals()),
-            (Tone::Wood, circles(&[(0.0, -0.35, 0.2)])),
+            (Tone::Wood, circles(&[(0.0, -0.24, 0.22)])),
         ],
         Kind::Boat => vec![
             (Tone::Wood, rectangle(-0.06, -0.98, 0.06, 0.4)),
@@ -135,8 +135,8 @@ fn sun() -> PathBuilder {
 fn petals() -> PathBuilder {
     let petals: Vec<_> = (0..5)
         .map(|i| {
-            let (x, y) = around(i as f32 * TAU / 5.0, 0.38);
-            (x, y - 0.35, 0.29)
+            let (x, y) = around(i as f32 * TAU / 5.0, 0.43);
+            (x, y - 0.24, 0.33)
         })
         .collect();
     circles(&petals)
