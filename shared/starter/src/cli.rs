@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::data::{self, World};
 use crate::scene::{Mix, Part};
 use crate::tokenizer::Vocabulary;
+use crate::train::Train;
 
 /// Makes what the starter model learns from, and measures what it draws.
 #[derive(Parser)]
@@ -22,6 +23,7 @@ struct Cli {
 enum Command {
     Data(Data),
     Tokenizer(Words),
+    Train(Train),
 }
 
 /// Write pictures with captions: 000000.png and 000000.txt, …, and scenes.jsonl with what they show
@@ -67,6 +69,7 @@ struct Words {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Data(command) => command.run(),
+        Command::Train(command) => command.run(),
         Command::Tokenizer(command) => Vocabulary::new().write(&command.out),
     };
     match done {

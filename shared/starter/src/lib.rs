@@ -10,3 +10,4 @@ pub mod draw;
 pub mod random;
 pub mod scene;
 pub mod tokenizer;
+pub mod train;

@@ -15,7 +15,7 @@ use crate::models::clip::{Projection, TextConfig, TextEncoder};
 use crate::models::config::Config;
 use crate::models::unet::{Unet, UnetConfig};
 use crate::models::vae::{Vae, VaeConfig};
-pub(crate) use random::RandomWeights;
+pub use random::RandomWeights;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Layout {

@@ -12,6 +12,7 @@ use candle_nn::{Init, VarBuilder};
 use crate::device::Compute;
 use crate::noise::Noise;
 
+/// Clones remember together.
 #[derive(Clone)]
 pub struct RandomWeights {
     seed: u64,
@@ -32,10 +33,14 @@ impl RandomWeights {
         VarBuilder::from_backend(Box::new(self.clone()), on.dtype, on.device.clone())
     }
 
-    /// All that was asked for so far, as one file.
+    /// All that was asked for so far.
+    pub fn all(&self) -> HashMap<String, Tensor> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same as one file.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        candle_core::safetensors::save(&made, path).with_context(|| path.display().to_string())
+        candle_core::safetensors::save(&self.all(), path).with_context(|| path.display().to_string())
     }
 }
 

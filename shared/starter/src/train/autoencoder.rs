@@ -37,7 +37,7 @@ impl Lesson {
         let (mean, spread) = (moments.narrow(1, 0, half)?, moments.narrow(1, half, half)?.clamp(-30f32, 20f32)?);
         let noise = self.draws.normals(Purpose::Latents, step, 0, mean.elem_count());
         let noise = Tensor::from_vec(noise, mean.shape(), &Device::Cpu)?;
-        let latents = (&mean + (spread * 0.5)?.exp()? * noise)?;
+        let latents = (&mean + (&spread * 0.5)?.exp()? * noise)?;
         let difference = (self.vae.decode_unscaled(&latents)? - &pictures)?;
         let colours = (difference.abs()?.mean_all()? + difference.sqr()?.mean_all()?)?;
         let edges = (slope(&difference, 2)? + slope(&difference, 3)?)?;

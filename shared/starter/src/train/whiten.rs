@@ -106,7 +106,8 @@ mod tests {
             let b = tensors[&format!("vae/{name}.bias")].reshape((1, (), 1, 1)).unwrap();
             x.conv2d(w, 0, 1, 1, 1).unwrap().broadcast_add(&b).unwrap()
         };
-        let means = |tensors: &BTreeMap<String, Tensor>| through(tensors, "quant_conv", &before).narrow(1, 0, 3).unwrap();
+        let means =
+            |tensors: &BTreeMap<String, Tensor>| through(tensors, "quant_conv", &before).narrow(1, 0, 3).unwrap();
         let given = through(&tensors, "post_quant_conv", &means(&tensors));
         whiten(&mut tensors, &means(&tensors.clone())).unwrap();
         let white = means(&tensors);

@@ -115,13 +115,17 @@ impl Learner for Lesson {
 
 fn answers(scene: &Scene) -> [usize; 8] {
     let first = scene.objects.first();
-    let of = |object: Option<&Object>| object.map_or((0, 0), |object| (1 + object.kind as usize, 1 + object.colour as usize));
+    let of = |object: Option<&Object>| {
+        object.map_or((0, 0), |object| (1 + object.kind as usize, 1 + object.colour as usize))
+    };
     let (kind, colour) = of(first);
     let (other_kind, other_colour) = of(scene.objects.get(1));
     let background = Background::all().position(|background| background == scene.background).unwrap_or(0);
     let place = |place: Place| Place::ASIDE.iter().position(|aside| *aside == place).map_or(0, |i| i + 1);
     let (relation, size, place) = match scene.layout {
-        Layout::Single { size, place: at } => (0, [Size::Normal, Size::Small, Size::Large].iter().position(|s| *s == size), place(at)),
+        Layout::Single { size, place: at } => {
+            (0, [Size::Normal, Size::Small, Size::Large].iter().position(|s| *s == size), place(at))
+        }
         Layout::Pair(relation) => (1 + Relation::ALL.iter().position(|r| *r == relation).unwrap_or(0), Some(0), 0),
     };
     // A scene has at least one object.
