@@ -5,6 +5,7 @@
 
 mod configs;
 mod kind;
+mod layout;
 pub(crate) mod names;
 mod prediction;
 mod shapes;
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 pub use kind::Kind;
 use kind::{UNET, VAE};
-use names::Origin;
+pub(crate) use layout::Layout;
 use shapes::Shapes;
 use source::Source;
 
@@ -32,11 +33,9 @@ use crate::weights::Weights;
 use crate::{Code, DrawError};
 
 pub struct Checkpoint {
-    kind: Kind,
+    layout: Layout,
     weights: Arc<Weights>,
     configs: HashMap<&'static str, Config>,
-    blocks: names::unet::Blocks,
-    vae_levels: usize,
     path: PathBuf,
     /// A directory with the tokenizer's files that was given for it.
     tokenizer: Option<PathBuf>,
@@ -65,16 +64,12 @@ impl Checkpoint {
             configs.insert(part, Config::from_value(config)?);
         }
         let (path, tokenizer) = (path.to_path_buf(), tokenizer.map(Path::to_path_buf));
-        Ok(Self { kind, weights: Arc::new(weights), configs, blocks, vae_levels, path, tokenizer })
+        let layout = Layout { kind, blocks, vae_levels };
+        Ok(Self { layout, weights: Arc::new(weights), configs, path, tokenizer })
     }
 
     pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn encoder(&self, part: &str) -> Option<kind::Encoder> {
-        let encoders = self.kind.encoders().iter().zip(self.kind.family().texts());
-        encoders.into_iter().find_map(|(encoder, (name, _))| (*name == part).then_some(*encoder))
+        self.layout.kind
     }
 }
 
@@ -90,7 +85,7 @@ impl Kind {
 
 impl Parts for Checkpoint {
     fn family(&self) -> Family {
-        self.kind.family()
+        self.layout.kind.family()
     }
 
     fn config(&self, part: &str) -> Result<Config, DrawError> {
@@ -99,43 +94,19 @@ impl Parts for Checkpoint {
     }
 
     fn weights(&self, part: &str) -> Result<Box<dyn SimpleBackend>, DrawError> {
-        let weights = self.weights.clone();
-        Ok(Box::new(match (part, self.encoder(part)) {
-            ("unet", _) => {
-                let blocks = self.blocks.clone();
-                Source { weights, prefix: UNET, names: Box::new(move |name| blocks.original(name).map(Origin::Whole)) }
-            }
-            ("vae", _) => {
-                let levels = self.vae_levels;
-                let names = Box::new(move |name: &str| names::vae::original(name, levels).map(Origin::Whole));
-                Source { weights, prefix: VAE, names }
-            }
-            (_, Some(encoder)) if encoder.open_clip => {
-                Source { weights, prefix: encoder.prefix, names: Box::new(names::text::open_clip) }
-            }
-            (_, Some(encoder)) => {
-                let names = Box::new(|name: &str| Some(Origin::Whole(name.to_string())));
-                Source { weights, prefix: encoder.prefix, names }
-            }
-            _ => return Err(DrawError::new(Code::Internal, format!("no part {part}"))),
-        }))
+        let (prefix, names) = self.layout.names(part)?;
+        Ok(Box::new(Source { weights: self.weights.clone(), prefix, names }))
     }
 
     fn numbers(&self, part: &str) -> Result<u64, DrawError> {
-        let prefix = match (part, self.encoder(part)) {
-            ("unet", _) => UNET,
-            ("vae", _) => VAE,
-            (_, Some(encoder)) => encoder.prefix,
-            _ => return Err(DrawError::new(Code::Internal, format!("no part {part}"))),
-        };
-        Ok(self.weights.numbers(prefix))
+        Ok(self.weights.numbers(self.layout.names(part)?.0))
     }
 
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> Result<Tokenizer, DrawError> {
         let dir = vocabulary::find(self.tokenizer.as_deref(), &self.path, part)?;
         // The words are those of CLIP in all of them. What follows the end of a text is the end again for CLIP's encoder
         // and the first word for OpenCLIP's.
-        let texts = self.kind.encoders().iter().zip(self.kind.family().texts());
+        let texts = self.layout.kind.encoders().iter().zip(self.layout.kind.family().texts());
         let open_clip = texts.into_iter().any(|(encoder, (_, name))| *name == part && encoder.open_clip);
         Ok(Tokenizer::load(&dir, length, words)?.padded(open_clip.then_some(0)))
     }

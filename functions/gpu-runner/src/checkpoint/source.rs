@@ -6,10 +6,9 @@ use candle_core::{DType, Device, Error, Result, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::SimpleBackend;
 
+use super::layout::Names;
 use super::names::Origin;
 use crate::weights::Weights;
-
-type Names = Box<dyn Fn(&str) -> Option<Origin> + Send + Sync>;
 
 pub struct Source {
     pub weights: Arc<Weights>,

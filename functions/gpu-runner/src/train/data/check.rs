@@ -25,7 +25,7 @@ pub fn check(
     trigger: Option<&str>,
     progress: Progress,
 ) -> Result<Vec<Entry>, DrawError> {
-    let found = list(dir)?;
+    let found = list(dir, MAX_PICTURES)?;
     let mut problems = found.problems;
     let mut pictures = Vec::with_capacity(found.candidates.len());
     let outcomes = each(found.candidates, |candidate| look(dir, candidate, buckets, trigger), progress);
@@ -35,11 +35,6 @@ pub fn check(
             Ok(None) => {}
             Err(wrong) => problems.push(wrong),
         }
-    }
-    if pictures.len() > MAX_PICTURES {
-        return Err(
-            problem(format!("{} pictures, at most {MAX_PICTURES} are learnt from", pictures.len())).at(dir.display())
-        );
     }
     if !problems.is_empty() {
         return Err(all_of(problems, pictures.len()).at(dir.display()));

@@ -12,8 +12,6 @@ use crate::{Code, DrawError};
 
 /// Of these the names, sizes and hashes are some 20 MB.
 pub const MAX_PICTURES: usize = 100_000;
-/// Pictures, captions, and as many again of what is none.
-const MAX_ENTRIES: usize = 4 * MAX_PICTURES;
 /// The largest photographs have a third of it.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -34,13 +32,13 @@ pub struct Found {
     pub problems: Vec<(OsString, String)>,
 }
 
-/// In the order of the names' bytes.
-pub fn list(dir: &Path) -> Result<Found, DrawError> {
+/// In the order of the names' bytes. More than `most` files, captions apart, are an error, as are more captions.
+pub fn list(dir: &Path, most: usize) -> Result<Found, DrawError> {
     let unreadable = |e: std::io::Error| DrawError::new(Code::DatasetNotFound, e.to_string()).at(dir.display());
     let (mut pictures, mut captions, mut problems) = (Vec::new(), HashMap::new(), Vec::new());
-    for (count, entry) in fs::read_dir(dir).map_err(unreadable)?.enumerate() {
-        if count == MAX_ENTRIES {
-            return Err(problem(format!("more than {MAX_ENTRIES} files")).at(dir.display()));
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        if [pictures.len(), captions.len(), problems.len()].into_iter().any(|count| count > most) {
+            return Err(problem(format!("more than {most} files are not learnt from")).at(dir.display()));
         }
         let name = entry.map_err(unreadable)?.file_name();
         if name.as_encoded_bytes().starts_with(b".") {
@@ -68,7 +66,7 @@ pub fn list(dir: &Path) -> Result<Found, DrawError> {
         }
     }
     pictures.sort_unstable();
-    let candidates = pictures.into_iter().map(|picture| {
+    let candidates = pictures.into_iter().map(|picture: OsString| {
         let caption = captions.get(&stem(&picture)).cloned();
         Candidate { picture, caption }
     });
@@ -125,4 +123,27 @@ fn extension(name: &OsStr) -> Option<String> {
 
 fn stem(name: &OsStr) -> OsString {
     Path::new(name).file_stem().unwrap_or(name).to_os_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_put_in_order_with_their_captions() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.png", "B.JPG", "a b.webp", "a b.TXT", "b.txt", ".hidden.png", "c.png", "d.txt"] {
+            fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        let found = list(dir.path(), 4).unwrap();
+        let text = |name: &OsString| name.to_str().unwrap().to_string();
+        let seen: Vec<_> = found.candidates.iter().map(|c| (text(&c.picture), c.caption.as_ref().map(text))).collect();
+        let some = |name: &str| Some(name.to_string());
+        let expected = [("B.JPG", None), ("a b.webp", some("a b.TXT")), ("b.png", some("b.txt")), ("c.png", None)];
+        assert_eq!(seen, expected.map(|(picture, caption)| (picture.to_string(), caption)));
+        assert!(found.problems.is_empty());
+        fs::write(dir.path().join("e.png"), b"x").unwrap();
+        fs::write(dir.path().join("f.png"), b"x").unwrap();
+        assert_eq!(list(dir.path(), 4).err().map(|e| e.code), Some(Code::DatasetInvalid));
+    }
 }

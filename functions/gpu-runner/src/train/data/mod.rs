@@ -7,7 +7,7 @@
 //!   picture. Hidden files are passed over. A link stands for the file it leads to; a directory is not looked into.
 //! - Without a caption, or with an empty one, the trigger words are the caption; with one, they are put before it unless
 //!   they are in it.
-//! - At most `MAX_PICTURES`; each is held in memory alone, and of the others their names, sizes and hashes.
+//! - At most `MAX_PICTURES`; a few at a time are held in memory, and of the others their names, sizes and hashes.
 //!
 //! Knows nothing of models and of how they learn.
 
@@ -16,6 +16,7 @@ mod buckets;
 mod caption;
 mod check;
 mod files;
+mod prior;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ pub use batches::Batches;
 pub use buckets::Buckets;
 use files::Candidate;
 pub use files::MAX_PICTURES;
+pub use prior::WithPrior;
 
 use super::{Example, Examples};
 use crate::{Code, DrawError, picture};

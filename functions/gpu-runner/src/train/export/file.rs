@@ -36,7 +36,6 @@ pub struct Layout {
     /// The entries of the header, offsets and all.
     header: BTreeMap<String, Value>,
     dtype: DType,
-    name: &'static str,
 }
 
 impl Layout {
@@ -54,7 +53,7 @@ impl Layout {
             header.insert(name_of.clone(), entry);
             at += bytes;
         }
-        Ok(Self { header, dtype, name })
+        Ok(Self { header, dtype })
     }
 
     /// What the file holds behind its header, piece by piece.
@@ -98,11 +97,6 @@ impl Layout {
             file.flush().map_err(failed)
         })
     }
-
-    /// As headers call the type.
-    pub fn dtype(&self) -> &'static str {
-        self.name
-    }
 }
 
 /// Has a file written beside its place, and moves it there when it is on the disk.
@@ -132,9 +126,14 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Errors: `training_diverged` for what is no number, or none of this type.
 fn little_endian(tensor: &Tensor, dtype: DType) -> Result<Vec<u8>, DrawError> {
-    let mut bytes = Vec::with_capacity(tensor.elem_count() * dtype.size_in_bytes());
-    tensor.to_device(&Device::Cpu)?.to_dtype(dtype)?.flatten_all()?.write_bytes(&mut bytes)?;
+    let flat = tensor.to_device(&Device::Cpu)?.to_dtype(dtype)?.flatten_all()?;
+    if !flat.to_dtype(DType::F32)?.to_vec1::<f32>()?.iter().all(|value| value.is_finite()) {
+        return Err(DrawError::new(Code::TrainingDiverged, format!("it has values that are no numbers of {dtype:?}")));
+    }
+    let mut bytes = Vec::with_capacity(flat.elem_count() * dtype.size_in_bytes());
+    flat.write_bytes(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -1,0 +1,140 @@
+//! A model as one file, named as Stable Diffusion was first published: the names that `checkpoint` reads by, the other
+//! way round.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+use super::about::{About, save};
+use super::base::kind;
+use super::file::{Pending, Tensors};
+use crate::checkpoint::names::Origin;
+use crate::checkpoint::names::unet::Blocks;
+use crate::checkpoint::{Kind, Layout};
+use crate::models::clip::{Projection, TextConfig, TextEncoder};
+use crate::models::config::unsupported;
+use crate::models::unet::{Unet, UnetConfig};
+use crate::models::vae::{Vae, VaeConfig};
+use crate::pipeline::Parts;
+use crate::weights::Source;
+use crate::{Code, DrawError};
+
+/// `parts` are those of the model with all that was learnt.
+///
+/// Errors: `model_unsupported` for a model whose blocks the names can't count.
+pub fn checkpoint(path: &Path, parts: &dyn Parts, about: &About, dtype: DType) -> Result<(), DrawError> {
+    let layout = layout(parts)?;
+    let mut tensors = Tensors::new();
+    for part in networks(parts) {
+        let (prefix, names) = layout.names(part)?;
+        let source = Rc::new(source(parts, part)?);
+        let mut rows: BTreeMap<String, Rows> = BTreeMap::new();
+        for name in source.names() {
+            // Some directories leave the outer name out.
+            let text = part.starts_with("text") && !name.starts_with("text_");
+            let full = if text { format!("text_model.{name}") } else { name.clone() };
+            let origin = names(&full).ok_or_else(|| unsupported(format!("{part}: {name} has no name in one file")))?;
+            let shape = source.shape(&name).map(|shape| shape.into_dims()).unwrap_or_default();
+            let source = source.clone();
+            let read = move || Ok::<Tensor, DrawError>(source.read(&name)?);
+            match origin {
+                Origin::Whole(origin) => {
+                    // The published autoencoder attends by convolutions of one pixel.
+                    let pixels = part == "vae" && shape.len() == 2;
+                    let shape = if pixels { [shape, vec![1, 1]].concat() } else { shape };
+                    let like = shape.clone();
+                    let make = Box::new(move || Ok(read()?.reshape(like.as_slice())?));
+                    tensors.insert(format!("{prefix}{origin}"), Pending { shape, make });
+                }
+                Origin::Transposed(origin) => {
+                    let shape = shape.into_iter().rev().collect();
+                    let make = Box::new(move || Ok(read()?.t()?.contiguous()?));
+                    tensors.insert(format!("{prefix}{origin}"), Pending { shape, make });
+                }
+                Origin::Part { name: origin, index, of } => {
+                    let rows = rows.entry(origin).or_insert(Rows { of, shape, read: BTreeMap::new() });
+                    rows.read.insert(index, Box::new(read));
+                }
+            }
+        }
+        for (origin, rows) in rows {
+            tensors.insert(format!("{prefix}{origin}"), rows.together(&origin)?);
+        }
+    }
+    if about.base.predicts_v && layout.kind != Kind::Sd2 {
+        mark(&mut tensors, "v_pred")?;
+    }
+    if about.base.zero_snr {
+        mark(&mut tensors, "ztsnr")?;
+    }
+    save(path, &tensors, about.model(), dtype)
+}
+
+type Read = Box<dyn Fn() -> Result<Tensor, DrawError>>;
+
+/// Tensors that are one in the file, one below the other.
+struct Rows {
+    of: usize,
+    /// Of each.
+    shape: Vec<usize>,
+    read: BTreeMap<usize, Read>,
+}
+
+impl Rows {
+    fn together(self, name: &str) -> Result<Pending<'static>, DrawError> {
+        let Self { of, mut shape, read } = self;
+        if read.len() != of {
+            return Err(DrawError::new(Code::WeightsMissing, format!("{} of the {of} parts of {name}", read.len())));
+        }
+        shape.iter_mut().take(1).for_each(|rows| *rows *= of);
+        let make = move || {
+            let parts = read.values().map(|read| read()).collect::<Result<Vec<_>, DrawError>>()?;
+            Ok(Tensor::cat(&parts, 0)?)
+        };
+        Ok(Pending { shape, make: Box::new(make) })
+    }
+}
+
+/// A tensor of no numbers, by which readers know what the metadata says as well.
+fn mark(tensors: &mut Tensors, name: &str) -> Result<(), DrawError> {
+    let nothing = Tensor::zeros(0, DType::F32, &Device::Cpu)?;
+    tensors.insert(name.into(), Pending::of(&nothing));
+    Ok(())
+}
+
+/// The parts that have weights.
+pub(super) fn networks(parts: &dyn Parts) -> Vec<&'static str> {
+    parts.family().texts().iter().map(|(part, _)| *part).chain(["unet", "vae"]).collect()
+}
+
+/// The tensors of a part: a network is built of them, so that there is no second list of names.
+pub(super) fn source(parts: &dyn Parts, part: &str) -> Result<Source, DrawError> {
+    let source = Source::over(VarBuilder::from_backend(parts.weights(part)?, DType::F32, Device::Cpu));
+    let (config, vb) = (parts.config(part)?, source.builder());
+    let built = match part {
+        "unet" => Unet::load(&UnetConfig::checked(&config)?, vb).map(drop),
+        "vae" => Vae::load(&VaeConfig::checked(&config)?, vb).map(drop),
+        _ => {
+            let config = TextConfig::checked(&config)?;
+            let text = TextEncoder::load(&config, vb.clone()).map(drop);
+            if part == "text_encoder_2" { text.and(Projection::load(&config, vb).map(drop)) } else { text }
+        }
+    };
+    built.map_err(|e| DrawError::from(e).at(part))?;
+    Ok(source)
+}
+
+fn layout(parts: &dyn Parts) -> Result<Layout, DrawError> {
+    let unet = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
+    let vae = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
+    let mut counts = unet.down.iter().map(|level| level.layers);
+    let per_level = counts.next().unwrap_or(0);
+    if counts.any(|count| count != per_level) {
+        return Err(unsupported("a unet with more blocks in some levels than in others".into()));
+    }
+    let blocks = Blocks { per_level, up_attends: unet.up_attends };
+    Ok(Layout { kind: kind(parts)?, blocks, vae_levels: vae.block_out_channels.len() })
+}

@@ -1,0 +1,98 @@
+//! A model as a directory in the diffusers layout: the weights anew, and all else as it is in the model that it was made
+//! from.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::DType;
+
+use super::checkpoint::{networks, source};
+use super::file::{Layout, Pending, Tensors, failed};
+use crate::pipeline::Parts;
+use crate::{Code, DrawError};
+
+/// Of no use beside weights that are written anew.
+const WEIGHTS: [&str; 8] = ["safetensors", "bin", "ckpt", "pt", "pth", "msgpack", "h5", "onnx"];
+
+/// `parts` are those of the model in the directory `base` with all that was learnt. `path` is not there, or an empty
+/// directory.
+///
+/// Errors: `request_invalid` for a base that is no directory, or a path where something is; `state_failed` when it can't
+/// be written: then nothing is at `path`.
+pub fn directory(path: &Path, base: &Path, parts: &dyn Parts, dtype: DType) -> Result<(), DrawError> {
+    let refused = |message: &str| Err(DrawError::new(Code::RequestInvalid, message).at(path.display()));
+    if !base.is_dir() {
+        return refused("a model in one file is written as one file");
+    }
+    if path.exists() && !fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+        return refused("there is something already");
+    }
+    let mut partial = OsString::from(path.as_os_str().to_string_lossy().trim_end_matches('/'));
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let written = fill(&partial, base, parts, dtype).and_then(|()| {
+        if path.exists() {
+            fs::remove_dir(path).map_err(|e| failed(path, e))?;
+        }
+        fs::rename(&partial, path).map_err(|e| failed(path, e))
+    });
+    written.inspect_err(|_| drop(fs::remove_dir_all(&partial)))
+}
+
+fn fill(dir: &Path, base: &Path, parts: &dyn Parts, dtype: DType) -> Result<(), DrawError> {
+    let failed = |e: std::io::Error| failed(dir, e);
+    if dir.exists() {
+        fs::remove_dir_all(dir).map_err(failed)?;
+    }
+    let networks = networks(parts);
+    copy(base, dir, &|name| networks.iter().any(|part| name == *part)).map_err(failed)?;
+    for part in networks {
+        let source = source(parts, part)?;
+        let pending = source.names().into_iter().map(|name| {
+            let shape = source.shape(&name).map(|shape| shape.into_dims()).unwrap_or_default();
+            let (source, own) = (&source, name.clone());
+            (name, Pending { shape, make: Box::new(move || Ok(source.read(&own)?)) })
+        });
+        let tensors: Tensors = pending.collect();
+        let stem = if part.starts_with("text_encoder") { "model" } else { "diffusion_pytorch_model" };
+        let file = dir.join(part).join(format!("{stem}.safetensors"));
+        // The reference's text encoders ask for it.
+        let texts = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+        Layout::new(&tensors, dtype)?.write(&file, &tensors, &texts)?;
+    }
+    Ok(())
+}
+
+/// Of the directories of networks only what is no weights; of others all. Links become what they lead to.
+fn copy(from: &Path, to: &Path, is_network: &dyn Fn(&str) -> bool) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let name = entry?.file_name();
+        let (from, to) = (from.join(&name), to.join(&name));
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if !from.is_dir() {
+            fs::copy(&from, &to)?;
+        } else if is_network(&name.to_string_lossy()) {
+            fs::create_dir_all(&to)?;
+            for entry in fs::read_dir(&from)? {
+                let file = entry?.path();
+                if file.is_file() && !is_weights(&file) {
+                    fs::copy(&file, to.join(file.file_name().unwrap_or_default()))?;
+                }
+            }
+        } else {
+            copy(&from, &to, &|_| false)?;
+        }
+    }
+    Ok(())
+}
+
+/// Weights, or the list of files that they are in.
+fn is_weights(file: &Path) -> bool {
+    let named = |extension: &std::ffi::OsStr| WEIGHTS.iter().any(|known| extension == *known);
+    file.extension().is_some_and(named) || file.to_string_lossy().ends_with(".index.json")
+}
