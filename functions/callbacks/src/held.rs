@@ -1,5 +1,5 @@
-//! What a runner asks for about a task it holds, by number: `GET …/{task}/{attempt}/{index}`, signed over an empty body,
-//! under the lease. What the numbers stand for is told by whoever asks here.
+//! What a runner asks for about a task it holds, by number where there are several: `GET …/{task}/{attempt}/{index}`,
+//! signed over an empty body, under the lease. What the numbers stand for is told by whoever asks here.
 
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -23,10 +23,10 @@ pub async fn read(
     query: &'static str,
 ) -> Result<Rows, Error> {
     let path = path.map_err(|_| NOT_FOUND.error())?;
-    let part = |name: &str| path.iter().find(|(n, _)| *n == name).map(|(_, v)| v).unwrap_or_default();
-    let ids = id::parse(part("task")).zip(id::parse(part("attempt")));
-    let (task, attempt) = ids.ok_or_else(|| NOT_FOUND.error())?;
-    let index: u8 = part("index").parse().map_err(|_| NOT_FOUND.error())?;
+    let part = |name: &str| path.iter().find(|(n, _)| *n == name).map(|(_, v)| v);
+    let id = |name: &str| part(name).and_then(id::parse).ok_or_else(|| NOT_FOUND.error());
+    let (task, attempt) = (id("task")?, id("attempt")?);
+    let index: u8 = part("index").unwrap_or("0").parse().map_err(|_| NOT_FOUND.error())?;
     let expected = format!("get_{}", named(task, attempt, index.into()));
     let runner = Runner::verify(ctx, b"", |id| id == expected)?;
     let (scope, mut batch) = runner.batch(ctx);

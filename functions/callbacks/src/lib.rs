@@ -47,7 +47,16 @@ pub fn routes() -> App {
                 "The file of a LoRA",
                 Replies::Bytes("application/octet-stream"),
             ),
-            weights::get,
+            weights::lora,
+        )
+        .on(
+            Op::other(
+                "GET",
+                "/callbacks/model/{task}/{attempt}",
+                "The file of the model to draw with",
+                Replies::Bytes("application/octet-stream"),
+            ),
+            weights::model,
         )
         .build()
 }

@@ -1,33 +1,65 @@
-//! `GET /callbacks/lora/{task}/{attempt}/{index}`: the file of a LoRA, as the runner that holds the task gets it. Whether
-//! the user may use the model was settled at submission; a model that was deleted since is not found.
+//! `GET /callbacks/lora/{task}/{attempt}/{index}` and `GET /callbacks/model/{task}/{attempt}`: the files of a task's models,
+//! whole or by ranges, as the runner that holds the task gets them. Whether the user may use a model was settled at
+//! submission; one that was deleted since is not found.
 
-use domain::messages::{NOT_FOUND, UNAVAILABLE};
-use domain::runner::lora_path;
-use ports::{BlobBody, BlobError};
+use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE};
+use domain::runner::{lora_path, model_path};
+use ports::{BlobBody, BlobError, Range, Rows};
 use web::axum::body::Body;
-use web::axum::http::{HeaderValue, header};
+use web::axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use web::axum::response::Response;
+use web::range::{self, Wanted};
 use web::{Ctx, Reply, Result};
 
 use crate::held::{self, Path};
 
 /// By the number of the LoRA in the task's list.
-const KEY: &str = "SELECT m.key FROM tasks t JOIN models m \
+const LORA: &str = "SELECT m.key, m.size FROM tasks t JOIN models m \
     ON m.id = json_extract(t.params, '$.loras[' || CAST(?4 AS INTEGER) || '].model_id') WHERE t.id = ?3";
 
-pub async fn get(ctx: Ctx, path: Path) -> Result {
-    let found = held::read(&ctx, path, lora_path, KEY).await?;
-    let key = found.first().and_then(|row| row.text("key")).ok_or_else(|| NOT_FOUND.error())?;
+const MODEL: &str = "SELECT m.key, m.size FROM tasks t JOIN models m \
+    ON m.id = json_extract(t.params, '$.model.model_id') WHERE t.id = ?3 AND ?4 = 0";
+
+pub async fn lora(ctx: Ctx, path: Path) -> Result {
+    let found = held::read(&ctx, path, lora_path, LORA).await?;
+    send(&ctx, &found).await
+}
+
+pub async fn model(ctx: Ctx, path: Path) -> Result {
+    let found = held::read(&ctx, path, |task, attempt, _| model_path(task, attempt), MODEL).await?;
+    send(&ctx, &found).await
+}
+
+async fn send(ctx: &Ctx, found: &Rows) -> Result {
+    let row = found.first();
+    let file = row.and_then(|row| Some((row.text("key")?, u64::try_from(row.int("size")?).ok()?)));
+    let (key, size) = file.ok_or_else(|| NOT_FOUND.error())?;
+    let range = match range::parse(ctx.header("range"), size) {
+        Wanted::Whole => None,
+        Wanted::Part(range) => Some(range),
+        Wanted::Outside => return Err(RANGE_NOT_SATISFIABLE.on("Range").into()),
+    };
     let unavailable = |error: BlobError| UNAVAILABLE.error().retry_after(1).cause(format!("{error:?}"));
-    let blob = ctx.cx.ports.blobs.get(key, None).await.map_err(unavailable)?.ok_or_else(|| NOT_FOUND.error())?;
+    let blob = ctx.cx.ports.blobs.get(key, range).await.map_err(unavailable)?.ok_or_else(|| NOT_FOUND.error())?;
     let body = match blob.body {
         BlobBody::Bytes(bytes) => Body::from(bytes),
         BlobBody::Stream(stream, _) => Body::from_stream(futures_util::TryStreamExt::map_err(stream, unavailable)),
     };
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    if let Ok(length) = HeaderValue::from_str(&blob.info.size.to_string()) {
-        response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    set(&mut response, header::CONTENT_TYPE, "application/octet-stream");
+    match range {
+        None => set(&mut response, header::CONTENT_LENGTH, &blob.info.size.to_string()),
+        Some(Range { first, last }) => {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            set(&mut response, header::CONTENT_LENGTH, &(last - first + 1).to_string());
+            set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
+        }
     }
     Ok(Reply::Raw(Box::new(response)))
+}
+
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
 }

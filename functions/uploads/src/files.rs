@@ -8,10 +8,10 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use ports::{BlobBody, BlobInfo, Range};
 use web::axum::body::Body;
 use web::axum::response::Response;
+use web::range::{self, Wanted};
 use web::{Ctx, Dialect, Reply, Result};
 
 use crate::api::unavailable;
-use crate::range::{self, Wanted};
 
 pub async fn serve(ctx: Ctx) -> Result {
     let key = ctx.parts.path.strip_prefix(file::PREFIX).filter(|key| is_key(key)).ok_or_else(|| NOT_FOUND.error())?;

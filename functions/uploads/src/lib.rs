@@ -6,7 +6,6 @@ mod files;
 mod model;
 mod parts;
 mod picture;
-mod range;
 mod store;
 #[cfg(test)]
 mod tests;

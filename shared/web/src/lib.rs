@@ -11,6 +11,7 @@ mod dialect;
 pub mod multipart;
 pub mod openapi;
 pub mod password;
+pub mod range;
 mod reply;
 mod resource;
 mod watch;

@@ -1,9 +1,9 @@
-//! The files of LoRAs: for whoever holds the task that names them, and nobody else.
+//! The files of models: for whoever holds the task that names them, and nobody else.
 
 use edge::native::{Kit, Reply};
 use ports::{BlobBody, Blobs};
 
-use super::{claim, kit, signed};
+use super::{RUNNER_HEADER, claim, kit, runner_id, secret, signed};
 
 const FILE: &[u8] = b"weights";
 
@@ -18,7 +18,8 @@ async fn held() -> (Kit, String) {
     )
     .await;
     kit.sql(
-        "UPDATE tasks SET params = json_set(params, '$.loras', json('[{\"model_id\":7,\"weight\":1.0,\"size\":7}]'))",
+        "UPDATE tasks SET params = json_set(params, '$.loras', json('[{\"model_id\":7,\"weight\":1.0,\"size\":7}]'), \
+         '$.model', json('{\"model_id\":7,\"name\":\"a\",\"size\":7}'))",
         [],
     )
     .await;
@@ -46,6 +47,35 @@ async fn a_file_is_given_under_the_lease() {
         assert_eq!(get(&kit, &lease, &path, &format!("get_{path}")).await.status, 404, "{index}");
     }
     assert_eq!(kit.get("/callbacks/lora/1/1/0").send().await.error(), "invalid_signature");
+}
+
+#[tokio::test]
+async fn a_whole_model_is_given_in_pieces() {
+    let (kit, lease) = held().await;
+    let (path, id) = ("/callbacks/model/1/1", "get_model/1/1");
+    let whole = signed(&kit, "GET", path, id, b"", &lease).await;
+    assert_eq!((whole.status, &whole.bytes[..], whole.header("content-length")), (200, FILE, "7"));
+    let piece = async |path: &str, id: &str, range: &'static str| {
+        let now = kit.now().seconds();
+        let call = kit.call("GET", path).body("application/json", b"").header(RUNNER_HEADER, &runner_id(1, 1));
+        let call = call.header("webhook-id", id).header("webhook-timestamp", &now.to_string());
+        let call = call.header("webhook-signature", &secret(&kit, 1).sign(id, now, b""));
+        call.header("x-lease", &lease).header("range", range).send().await
+    };
+    for (path, id) in [(path, id), ("/callbacks/lora/1/1/0", "get_lora/1/1/0")] {
+        kit.batches();
+        let first = piece(path, id, "bytes=0-2").await;
+        assert_eq!((first.status, &first.bytes[..], kit.batches()), (206, &FILE[..3], 1), "{}", first.text());
+        assert_eq!((first.header("content-range"), first.header("content-length")), ("bytes 0-2/7", "3"));
+        let last = piece(path, id, "bytes=3-99").await;
+        assert_eq!((last.status, &last.bytes[..]), (206, &FILE[3..]));
+        assert_eq!(piece(path, id, "bytes=7-").await.status, 416);
+    }
+    let other = "0f".repeat(16);
+    assert_eq!(signed(&kit, "GET", path, id, b"", &other).await.error(), "stale_lease");
+    assert_eq!(signed(&kit, "GET", path, "get_model/1/2", b"", &lease).await.error(), "invalid_signature");
+    kit.sql("UPDATE tasks SET params = json_remove(params, '$.model')", []).await;
+    assert_eq!(signed(&kit, "GET", path, id, b"", &lease).await.error(), "not_found", "the task names none");
 }
 
 #[tokio::test]
