@@ -19,7 +19,7 @@ use crate::nn::LayerNorm;
 use crate::weights::Weights;
 
 /// The original's layer norms have PyTorch's.
-const NORM_EPS: f64 = 1e-5;
+pub const NORM_EPS: f64 = 1e-5;
 
 /// Names of the tensors of a chain's layers, by their numbers.
 type Chain = BTreeMap<usize, Layer>;
@@ -78,16 +78,8 @@ fn place(name: &str) -> Option<(usize, usize, usize, bool)> {
 }
 
 fn activation(file: &Weights) -> Result<(Option<Bend>, bool), DrawError> {
-    let bend = match file.metadata().get("activation_func").map(|name| name.to_lowercase()).as_deref() {
-        None | Some("" | "none" | "linear") => None,
-        Some("relu") => Some(Bend::Relu),
-        Some("leakyrelu") => Some(Bend::LeakyRelu),
-        Some("elu") => Some(Bend::Elu),
-        Some("swish") => Some(Bend::HardSwish),
-        Some("tanh") => Some(Bend::Tanh),
-        Some("sigmoid") => Some(Bend::Sigmoid),
-        Some(other) => return Err(unsupported(format!("the activation {other:?}"))),
-    };
+    let name = file.metadata().get("activation_func").map(|name| name.to_lowercase()).unwrap_or_default();
+    let bend = Bend::named(&name).ok_or_else(|| unsupported(format!("the activation {name:?}")))?;
     let at_the_end = match file.metadata().get("activate_output").map(|text| text.to_lowercase()).as_deref() {
         None | Some("true" | "1") => true,
         Some("false" | "0") => false,

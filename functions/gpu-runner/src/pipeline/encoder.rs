@@ -1,6 +1,6 @@
 //! One text encoder with its tokenizer: a prompt's chunks, and the vectors of each.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
 use crate::DrawError;
@@ -80,24 +80,10 @@ impl Encoder {
 
     /// States of a chunk's tokens, (1, tokens, width), and the vector of the whole, (1, projected width), of encoders
     /// that have one. Weights are not applied: see `weighed`.
-    pub fn encode(&self, chunk: &Chunk, device: &Device) -> Result<(Hidden, Option<Tensor>), DrawError> {
+    pub fn encode(&self, chunk: &Chunk) -> Result<(Hidden, Option<Tensor>), DrawError> {
         let Networks { text, projection } = &*self.network;
-        let own = text.words()? as u32;
-        // In place of a learned word, any of the vocabulary: its vector is not used.
-        let ids: Vec<u32> = chunk.ids.iter().map(|id| if *id < own { *id } else { 0 }).collect();
-        let ids = Tensor::new(ids, device)?.unsqueeze(0)?;
-        let hidden = match &self.words.vectors {
-            Some(vectors) if chunk.ids.iter().any(|id| *id >= own) => {
-                let rows: Vec<u32> = chunk.ids.iter().map(|id| id.saturating_sub(own)).collect();
-                let learned: Vec<u8> = chunk.ids.iter().map(|id| u8::from(*id >= own)).collect();
-                let x = text.embed(&ids)?;
-                let vectors =
-                    vectors.to_dtype(x.dtype())?.index_select(&Tensor::new(rows, device)?, 0)?.unsqueeze(0)?;
-                let learned = Tensor::new(learned, device)?.reshape((1, (), 1))?.broadcast_as(x.shape())?;
-                text.hidden_of(&learned.where_cond(&vectors, &x)?)?
-            }
-            _ => text.hidden(&ids)?,
-        };
+        let (ids, x) = text.embed_beside(&chunk.ids, 1, self.words.vectors.as_ref())?;
+        let hidden = text.hidden_of(&x)?;
         let whole = projection.as_ref().map(|projection| projection.forward(&ids, &hidden.last)).transpose()?;
         Ok((hidden, whole))
     }

@@ -50,6 +50,18 @@ pub fn chunks(prompt: &str, tokenizer: &Tokenizer, learned: &[Learned]) -> Resul
     Ok(filling.done)
 }
 
+/// Ids of a text that is words alone, without emphasis: of a caption. What does not fit is left out.
+pub fn plain(text: &str, tokenizer: &Tokenizer, learned: &[Learned]) -> Result<Vec<u32>, DrawError> {
+    let mut words = Vec::new();
+    for piece in pieces(tokenizer.cut(text), learned) {
+        match piece {
+            Piece::Word(word) => words.extend(word.first..word.first.saturating_add(word.vectors)),
+            Piece::Text(text) => words.extend(tokenizer.words(text)?),
+        }
+    }
+    Ok(tokenizer.frame(words))
+}
+
 struct Filling<'a> {
     tokenizer: &'a Tokenizer,
     /// Of the chunk at hand.

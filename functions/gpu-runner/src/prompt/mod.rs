@@ -5,6 +5,6 @@ mod chunks;
 mod emphasis;
 mod learned;
 
-pub use chunks::{Chunk, chunks};
+pub use chunks::{Chunk, chunks, plain};
 pub use emphasis::{Part, parse};
 pub use learned::Learned;

@@ -11,7 +11,9 @@ mod diffusion;
 mod draws;
 pub mod examples;
 pub mod export;
+mod hyper;
 mod latents;
+mod lora;
 mod networks;
 mod objective;
 mod overlay;
@@ -33,7 +35,7 @@ pub use draws::{Draws, Purpose, Seeded};
 pub use examples::{Example, Examples};
 pub use overlay::Overlay;
 pub use parameters::Parameters;
-pub use plan::{Course, Kind, Learns, Plan, Times, Weighting};
+pub use plan::{Chain, Course, Kind, Learns, Plan, Times, Weighting};
 pub use rate::{Rate, Shape};
 pub use state::{Identity, State};
 

@@ -3,6 +3,8 @@
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
+use super::hyper;
+use super::lora::{Paths, of_unet};
 use super::objective::Objective;
 use super::parameters::Parameters;
 use super::plan::{Kind, Learns, Plan, invalid};
@@ -12,6 +14,7 @@ use crate::models::unet::{Unet, UnetConfig};
 use crate::models::vae::{Vae, VaeConfig};
 use crate::pipeline::{Family, Parts, draws_parts};
 use crate::schedulers::Schedule;
+use crate::weights::Source;
 use crate::{Code, DrawError};
 
 pub struct Networks {
@@ -28,6 +31,9 @@ impl Networks {
         let unet_config = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
         let mut vae_config = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
         let schedule = Schedule::checked(&parts.config("scheduler")?).map_err(|e| e.at("scheduler"))?;
+        if matches!(parts.family(), Family::Refiner { .. }) {
+            return Err(unsupported("a refiner is not trained".into()));
+        }
         if parts.family() == Family::Sd {
             // As in drawing.
             vae_config.latents_mean = None;
@@ -38,12 +44,28 @@ impl Networks {
         let objective = Objective::new(&schedule, plan.weighting).map_err(|e| e.at("scheduler"))?;
         let learns = match &plan.kind {
             Kind::Checkpoint(learns) => *learns,
+            _ => Learns { unet: false, text: false },
         };
-        let Learns { unet, text } = learns;
-        let texts = Texts::load(parts, &unet_config, text, parameters, device)?;
+        let made = (parameters, device);
+        let mut texts = Texts::load(parts, &unet_config, learns.text, made)?;
         let at = |part: &'static str| move |e: candle_core::Error| DrawError::from(e).at(part);
-        let vb = parameters.builder("unet", parts.weights("unet")?, move |_| unet, device);
-        let unet = Unet::load(&unet_config, vb).map_err(at("unet"))?;
+        let source = Source::over(parameters.builder("unet", parts.weights("unet")?, move |_| learns.unet, device));
+        let mut unet = Unet::load(&unet_config, source.builder()).map_err(at("unet"))?;
+        match &plan.kind {
+            Kind::Checkpoint(_) => {}
+            Kind::Lora { rank, alpha, convolutions, learns } => {
+                let paths = Paths { rank: *rank, scale: alpha / *rank as f64, seed: plan.seed };
+                if learns.unet {
+                    let wanted = |name: &str| of_unet(name, *convolutions);
+                    paths.attach("unet", |visit| unet.layers(visit), &source, wanted, made)?;
+                }
+                if learns.text {
+                    texts.attach(&paths, made)?;
+                }
+            }
+            Kind::Words { word, vectors, from } => texts.learn(word, *vectors, from, parameters)?,
+            Kind::Hypernetwork(chain) => hyper::attach(chain, plan.seed, &mut unet, &unet_config, made)?,
+        }
         let vb = VarBuilder::from_backend(parts.weights("vae")?, DType::F32, device.clone());
         let vae = Vae::load(&vae_config, vb).map_err(at("vae"))?;
         if !vae.encodes() {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::adamw::AdamW;
 use super::rate::Rate;
+use crate::models::unet::Bend;
 use crate::{Code, DrawError};
 
 /// How parameters are brought down a loss; what is learnt is not its business.
@@ -51,6 +52,44 @@ pub struct Learns {
 pub enum Kind {
     /// All weights of the networks that learn.
     Checkpoint(Learns),
+    /// A change of low rank to the layers of the networks that learn (Hu et al. 2021): attention and feed-forward parts.
+    Lora {
+        rank: usize,
+        /// The change is scaled by alpha / rank.
+        alpha: f64,
+        /// Those of the residual blocks between them as well.
+        convolutions: bool,
+        learns: Learns,
+    },
+    /// Vectors that stand for a word (Gal et al. 2022).
+    Words {
+        /// As captions have it.
+        word: String,
+        vectors: usize,
+        /// Words whose vectors they begin as.
+        from: String,
+    },
+    /// Small networks that bend what attention looks at, as AUTOMATIC1111's web UI has them.
+    Hypernetwork(Chain),
+}
+
+/// The networks of a hypernetwork, by the web UI's options.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chain {
+    /// Widths of the layers, as parts of the width that is bent; 1 first and last.
+    pub layers: Vec<f64>,
+    /// `linear` for none, `relu`, `leakyrelu`, `elu`, `swish`, `tanh` or `sigmoid`.
+    pub activation: String,
+    /// Behind the last layer as well.
+    pub activate_output: bool,
+    /// A layer norm behind each layer.
+    pub norm: bool,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self { layers: vec![1.0, 2.0, 1.0], activation: "linear".into(), activate_output: true, norm: false }
+    }
 }
 
 /// How likely each training time is.
@@ -102,6 +141,9 @@ impl Plan {
     pub fn new(kind: Kind, steps: usize) -> Self {
         let rate = match kind {
             Kind::Checkpoint(_) => 1e-5,
+            Kind::Lora { .. } => 1e-4,
+            Kind::Words { .. } => 5e-3,
+            Kind::Hypernetwork(_) => 5e-5,
         };
         Self {
             kind,
@@ -132,9 +174,38 @@ impl Plan {
         if let Weighting::MinSnr(gamma) = self.weighting {
             within("min_snr", gamma, f64::MIN_POSITIVE, 1e9)?;
         }
-        match self.kind {
-            Kind::Checkpoint(Learns { unet: false, text: false }) => Err(invalid("nothing learns".into())),
-            _ => Ok(()),
+        self.kind.check()
+    }
+}
+
+impl Kind {
+    fn check(&self) -> Result<(), DrawError> {
+        match self {
+            Kind::Checkpoint(learns) | Kind::Lora { learns, .. } if !learns.unet && !learns.text => {
+                Err(invalid("nothing learns".into()))
+            }
+            Kind::Checkpoint(_) => Ok(()),
+            Kind::Lora { rank, alpha, .. } => {
+                within("rank", *rank as f64, 1.0, 4096.0)?;
+                within("alpha", *alpha, f64::MIN_POSITIVE, 1e6).map(|_| ())
+            }
+            Kind::Words { word, vectors, .. } => {
+                if word.trim().is_empty() {
+                    return Err(invalid("a word to learn is not named".into()));
+                }
+                within("vectors", *vectors as f64, 1.0, 75.0).map(|_| ())
+            }
+            Kind::Hypernetwork(chain) => {
+                let ends = (chain.layers.first(), chain.layers.last());
+                if chain.layers.len() < 2 || chain.layers.len() > 64 || ends != (Some(&1.0), Some(&1.0)) {
+                    return Err(invalid(format!("layers {:?}: from 1 to 1, by 64 at most", chain.layers)));
+                }
+                chain.layers.iter().try_for_each(|part| within("layers", *part, 0.01, 64.0).map(|_| ()))?;
+                match Bend::named(&chain.activation) {
+                    Some(_) => Ok(()),
+                    None => Err(invalid(format!("activation {:?} is not known", chain.activation))),
+                }
+            }
         }
     }
 }

@@ -71,6 +71,24 @@ impl TextEncoder {
         self.tokens.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))
     }
 
+    /// The same of `batch` rows of ids, where those from the number of words on stand for rows of `learned` (vectors,
+    /// width). The ids (batch, length) as well, with some word of the vocabulary in the place of learned ones.
+    pub fn embed_beside(&self, ids: &[u32], batch: usize, learned: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let own = self.words()? as u32;
+        let device = self.tokens.device();
+        // In place of a learned word, any of the vocabulary: its vector is not used.
+        let known: Vec<u32> = ids.iter().map(|id| if *id < own { *id } else { 0 }).collect();
+        let known = Tensor::from_vec(known, (batch, ids.len() / batch.max(1)), device)?;
+        let x = self.embed(&known)?;
+        let Some(learned) = learned.filter(|_| ids.iter().any(|id| *id >= own)) else { return Ok((known, x)) };
+        let rows: Vec<u32> = ids.iter().map(|id| id.saturating_sub(own)).collect();
+        let beside: Vec<u8> = ids.iter().map(|id| u8::from(*id >= own)).collect();
+        let rows = learned.to_dtype(x.dtype())?.index_select(&Tensor::new(rows, device)?, 0)?.reshape(x.shape())?;
+        let (batch, length, _) = x.dims3()?;
+        let beside = Tensor::from_vec(beside, (batch, length, 1), device)?.broadcast_as(x.shape())?;
+        Ok((known, beside.where_cond(&rows, &x)?))
+    }
+
     /// `hidden` of words by their vectors.
     pub fn hidden_of(&self, x: &Tensor) -> Result<Hidden> {
         let (_, length, _) = x.dims3()?;

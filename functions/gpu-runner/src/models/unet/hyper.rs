@@ -57,6 +57,20 @@ fn run(steps: &[Step], x: &Tensor) -> Result<Tensor> {
 }
 
 impl Bend {
+    /// By its name in files; none for one that is not known. `linear` is no activation at all.
+    pub fn named(name: &str) -> Option<Option<Self>> {
+        Some(match name {
+            "" | "none" | "linear" => None,
+            "relu" => Some(Self::Relu),
+            "leakyrelu" => Some(Self::LeakyRelu),
+            "elu" => Some(Self::Elu),
+            "swish" => Some(Self::HardSwish),
+            "tanh" => Some(Self::Tanh),
+            "sigmoid" => Some(Self::Sigmoid),
+            _ => return None,
+        })
+    }
+
     fn apply(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Bend::Relu => x.relu(),
