@@ -1,6 +1,7 @@
 //! What each kind of object looks like, within the square from (−1, −1) at the top left to (1, 1).
 
 use std::f32::consts::{PI, TAU};
+use std::sync::LazyLock;
 
 use tiny_skia::{Path, PathBuilder, Rect};
 
@@ -37,7 +38,12 @@ pub(super) struct Shape {
 
 type Points<'a> = &'a [(f32, f32)];
 
-pub(super) fn shapes(kind: Kind) -> Vec<Shape> {
+pub(super) fn shapes(kind: Kind) -> &'static [Shape] {
+    static ALL: LazyLock<Vec<Vec<Shape>>> = LazyLock::new(|| Kind::ALL.map(made).into());
+    ALL.get(kind as usize).map_or(&[], Vec::as_slice)
+}
+
+fn made(kind: Kind) -> Vec<Shape> {
     let parts: Vec<(Tone, PathBuilder)> = match kind {
         Kind::Circle => vec![(Tone::Own, circles(&[(0.0, 0.0, 0.95)]))],
         Kind::Square => vec![(Tone::Own, rectangle(-0.85, -0.85, 0.85, 0.85))],
