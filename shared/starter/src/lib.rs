@@ -7,6 +7,7 @@ pub mod captions;
 pub mod cli;
 pub mod data;
 pub mod draw;
+pub mod measure;
 pub mod random;
 pub mod scene;
 pub mod tokenizer;
