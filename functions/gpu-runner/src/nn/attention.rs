@@ -3,10 +3,11 @@
 use candle_core::{D, Result, Tensor};
 
 use super::cpu::attention::Sizes;
+use super::cpu::gradient::attention::{Inputs, attention as back};
 use super::cpu::{self, values};
-
 use super::node::{Made, derived};
 use super::precision::{must_widen, wide};
+
 /// Most scores held at once, in elements. Unbounded, a 512-pixel picture would want 1 GiB of f32, a 1024-pixel one 16.
 /// On the CPU 4 MiB: what stays near the core (2^18 to 2^22 take the same time, 2^24 half as much again).
 const ON_CPU: usize = 1 << 20;
@@ -16,11 +17,11 @@ const ON_GPU: usize = 1 << 28;
 ///
 /// q (batch, rows, heads·d), k and v (batch, columns, heads·d) → (batch, rows, heads·d).
 pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize) -> Result<Tensor> {
-    if !cpu::serves([q, k, v]) {
     #[cfg(feature = "flash-attn")]
     if let Some(out) = super::flash::attend(q, k, v, heads)? {
         return Ok(out);
     }
+    if !cpu::serves([q, k, v]) {
         let [q, k, v] = [split_heads(q, heads)?, split_heads(k, heads)?, split_heads(v, heads)?];
         return join_heads(&attention(&q, &k, &v, None)?);
     }
@@ -38,7 +39,11 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize) -> Result<Tensor
         let (q, k, v) = (values(q)?, values(k)?, values(v)?);
         let parts = back(Inputs { q: &q, k: &k, v: &v, mask: None }, &values(gradient)?, sizes);
         let shapes = given.iter().map(Tensor::shape);
-        parts.into_iter().zip(shapes).map(|(part, shape)| Tensor::from_vec(part, shape, gradient.device()).map(Some)).collect()
+        parts
+            .into_iter()
+            .zip(shapes)
+            .map(|(part, shape)| Tensor::from_vec(part, shape, gradient.device()).map(Some))
+            .collect()
     })
 }
 
@@ -52,10 +57,10 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> R
 fn sliced(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, max_scores: usize) -> Result<Tensor> {
     let (batch, heads, rows, d) = q.dims4()?;
     let columns = k.dim(2)?;
-    let q = (q * (1.0 / (d as f64).sqrt()))?;
     // Scores of half-precision numbers overflow, and their exponentials need the bits that rounding takes.
     let (dtype, q, k, mask) = (q.dtype(), wide(q)?, wide(k)?, mask.map(wide).transpose()?);
     let v = if must_widen(v) { wide(v)? } else { v.clone() };
+    let q = (q * (1.0 / (d as f64).sqrt()))?;
     let (k, v) = (k.transpose(2, 3)?.contiguous()?, v.contiguous()?);
     let slice = (max_scores / (batch * heads * columns).max(1)).clamp(1, rows.max(1));
     let mut out = Vec::with_capacity(rows.div_ceil(slice));

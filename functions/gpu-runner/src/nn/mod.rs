@@ -1,4 +1,4 @@
-//! Layers built from operations that have gradients, so that one implementation serves drawing and training.
+//! Layers with gradients, so that one implementation serves drawing and training.
 //!
 //! In single precision on the CPU `cpu` does each in one pass, and one back: `node` hangs that into candle's graph where a
 //! gradient is asked for. Elsewhere they are candle's operations. candle-nn's own layer norm and fused softmax have no
@@ -10,11 +10,15 @@ mod conv;
 mod cpu;
 #[cfg(feature = "flash-attn")]
 mod flash;
-mod linear;
-mod norm;
 #[cfg(test)]
+mod gradients;
+mod linear;
+mod node;
+mod norm;
 mod precision;
+#[cfg(test)]
 mod tests;
+mod side;
 mod weighted;
 
 pub use activation::Activation;
@@ -23,5 +27,5 @@ pub use conv::{Around, Conv, conv};
 pub use cpu::within_pool;
 pub use linear::{Geglu, Linear, linear, linear_no_bias};
 pub use norm::{GroupNorm, LayerNorm};
-pub use weighted::{Visit, Weighted};
 pub use precision::{is_half, wide};
+pub use weighted::{Visit, Weighted};

@@ -3,10 +3,11 @@
 use candle_core::{D, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
+use super::cpu::gradient::norm::{Group, group, layer};
 use super::cpu::{self, values};
-
 use super::node::{Made, derived};
 use super::precision::wide;
+
 /// Over the last dimension (Ba, Kiros, Hinton 2016).
 pub struct LayerNorm {
     weight: Tensor,
@@ -30,8 +31,16 @@ impl LayerNorm {
         if cpu::serves([x, &self.weight, &self.bias]) && x.dim(D::Minus1)? == self.weight.elem_count() {
             let x = x.contiguous()?;
             let (weight, bias) = (values(&self.weight)?, values(&self.bias)?);
-            let out = cpu::norm::layer(&values(&x)?, &weight, &bias, self.eps as f32);
-            return Tensor::from_vec(out, x.shape(), x.device());
+            let eps = self.eps as f32;
+            let out = Made::numbers(cpu::norm::layer(&values(&x)?, &weight, &bias, eps), x.shape());
+            let given = (x.clone(), self.weight.clone());
+            return derived(out, &[&x, &self.weight, &self.bias], move |gradient| {
+                let (x, weight) = &given;
+                let mut gradient = values(gradient)?.to_vec();
+                let parameters = layer(&values(x)?, &values(weight)?, eps, &mut gradient);
+                let of = |part: Vec<f32>, like: &Tensor| Tensor::from_vec(part, like.shape(), like.device()).map(Some);
+                Ok(vec![of(gradient, x)?, of(parameters.weight, weight)?, of(parameters.bias, weight)?])
+            });
         }
         standardize(&wide(x)?, self.eps)?
             .broadcast_mul(&wide(&self.weight)?)?
@@ -41,6 +50,7 @@ impl LayerNorm {
 }
 
 /// Over groups of channels and all pixels (Wu and He 2018).
+#[derive(Clone)]
 pub struct GroupNorm {
     weight: Tensor,
     bias: Tensor,
@@ -62,8 +72,11 @@ impl GroupNorm {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if cpu::serves(self.parameters().into_iter().chain([x])) {
             let x = x.contiguous()?;
-            let out = cpu::norm::apply(&values(&x)?, &self.affine(&x)?, false);
-            return Tensor::from_vec(out, x.shape(), x.device());
+            let out = Made::numbers(cpu::norm::apply(&values(&x)?, &self.affine(&x)?, false), x.shape());
+            let (norm, given) = (self.clone(), x.clone());
+            return derived(out, &[&x, &self.weight, &self.bias], move |gradient| {
+                norm.back(&given, values(gradient)?.to_vec(), false).map(|parts| parts.map(Some).into())
+            });
         }
         let shape = x.shape();
         let (batch, channels) = (x.dim(0)?, x.dim(1)?);
@@ -89,6 +102,21 @@ impl GroupNorm {
         }
         let (weight, bias) = (values(&self.weight)?, values(&self.bias)?);
         Ok(cpu::norm::group(&values(x)?, batch, self.groups, &weight, &bias, self.eps as f32))
+    }
+}
+
+impl GroupNorm {
+    /// Gradients of x, which is as `affine` takes it, of weight and of bias, from that of what the norm gave, or of what
+    /// silu made of that.
+    pub(super) fn back(&self, x: &Tensor, mut gradient: Vec<f32>, act: bool) -> Result<[Tensor; 3]> {
+        let batch = x.dim(0)?;
+        let values_of = values(x)?;
+        let moments = cpu::norm::group_moments(&values_of, batch, self.groups, self.eps as f32);
+        let (weight, bias) = (values(&self.weight)?, values(&self.bias)?);
+        let norm = Group { x: &values_of, moments: &moments, weight: &weight, bias: &bias, act };
+        let parameters = group(norm, batch, &mut gradient);
+        let of = |part: Vec<f32>, like: &Tensor| Tensor::from_vec(part, like.shape(), like.device());
+        Ok([of(gradient, x)?, of(parameters.weight, &self.weight)?, of(parameters.bias, &self.bias)?])
     }
 }
 

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::vector::{Gelu, Silu, map};
+use super::vector::{Gelu, QuickGelu, Silu, map};
 
 /// Numbers that a thread takes at once.
 const BAND: usize = 1 << 14;
@@ -12,6 +12,7 @@ const BAND: usize = 1 << 14;
 pub enum Function {
     Silu,
     Gelu,
+    QuickGelu,
 }
 
 pub fn activation(x: &[f32], function: Function) -> Vec<f32> {
@@ -35,6 +36,7 @@ impl WithSimd for Apply<'_> {
         match self.function {
             Function::Silu => map(simd, self.x, self.out, Silu),
             Function::Gelu => map(simd, self.x, self.out, Gelu),
+            Function::QuickGelu => map(simd, self.x, self.out, QuickGelu),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::vector::{Affine, Silu, Then, map};
 const BAND: usize = 1 << 17;
 
 /// A square kernel's weights, in the order of their use: (outputs / 8, inputs, taps, 8).
+#[derive(Clone)]
 pub struct Kernel {
     /// One, or for a doubling one for each of the four pixels that a pixel becomes.
     phases: Vec<Vec<f32>>,

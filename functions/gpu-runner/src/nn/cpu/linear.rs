@@ -12,6 +12,7 @@ const PANEL: usize = 32;
 const BAND: usize = 64;
 
 /// Weights as (outputs / 32, inputs, 32).
+#[derive(Clone)]
 pub struct Weights {
     panels: Vec<f32>,
     pub outputs: usize,
@@ -29,6 +30,18 @@ impl Weights {
             }
         }
         Self { panels, outputs, inputs }
+    }
+
+    /// Those of the layer the other way, from outputs to inputs, from (outputs, inputs).
+    pub fn pack_transposed(weights: &[f32], outputs: usize, inputs: usize) -> Self {
+        let mut panels = vec![0.0; inputs.next_multiple_of(PANEL) * outputs];
+        for (i, panel) in panels.chunks_exact_mut((outputs * PANEL).max(1)).enumerate() {
+            let columns = i * PANEL..(i * PANEL + PANEL).min(inputs);
+            for (to, row) in panel.chunks_exact_mut(PANEL).zip(weights.chunks_exact(inputs)) {
+                to[..columns.len()].copy_from_slice(&row[columns.clone()]);
+            }
+        }
+        Self { panels, outputs: inputs, inputs: outputs }
     }
 
     /// Back to (outputs, inputs).

@@ -1,4 +1,4 @@
-//! Kernels for the CPU: single precision, without gradients. Each is safe code over vectors of the width that the machine
+//! Kernels for the CPU in single precision, and in `gradient` the way back through them. Each is safe code over vectors of the width that the machine
 //! turns out to have (`pulp`: AVX-512, AVX2 with FMA, NEON, or none).
 //!
 //! Knows slices, not layers: the layers ask `serves` first, and have a way of candle's operations beside it.
@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod attention;
 pub mod conv;
+pub mod gradient;
 pub mod linear;
 pub mod norm;
 mod tile;
@@ -25,7 +26,7 @@ pub fn within_pool<T: Send>(device: &Device, work: impl FnOnce() -> T + Send) ->
 
 /// Whether these are single precision numbers in memory.
 pub fn serves<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
-    tensors.into_iter().all(|t| t.device().is_cpu() && t.dtype() == DType::F32 && !t.track_op())
+    tensors.into_iter().all(|t| t.device().is_cpu() && t.dtype() == DType::F32)
 }
 
 /// The numbers of a contiguous tensor that `serves` accepts.

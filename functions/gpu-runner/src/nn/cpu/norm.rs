@@ -48,7 +48,7 @@ impl WithSimd for Rows<'_> {
 
 /// Mean, and the reciprocal of the deviation.
 #[inline(always)]
-fn moments<S: Simd>(simd: S, x: &[f32], eps: f32) -> (f32, f32) {
+pub fn moments<S: Simd>(simd: S, x: &[f32], eps: f32) -> (f32, f32) {
     let count = x.len() as f32;
     let mean = sum(simd, x, Affine { factor: 1.0, addend: 0.0 }) / count;
     let variance = sum(simd, x, SquaredDistance { mean }) / count;
@@ -59,12 +59,10 @@ fn moments<S: Simd>(simd: S, x: &[f32], eps: f32) -> (f32, f32) {
 pub fn group(x: &[f32], batch: usize, groups: usize, weight: &[f32], bias: &[f32], eps: f32) -> Vec<Affine> {
     let channels = weight.len();
     let per_group = channels / groups;
-    let size = x.len() / (batch * groups).max(1);
-    if size == 0 {
+    let moments = group_moments(x, batch, groups, eps);
+    if moments.is_empty() {
         return vec![Affine { factor: 1.0, addend: 0.0 }; batch * channels];
     }
-    let arch = Arch::new();
-    let moments: Vec<(f32, f32)> = x.par_chunks_exact(size).map(|x| arch.dispatch(Moments { x, eps })).collect();
     let affine = |(i, (mean, scale)): (usize, (f32, f32))| {
         let first = i % groups * per_group;
         (first..first + per_group).map(move |c| {
@@ -73,6 +71,13 @@ pub fn group(x: &[f32], batch: usize, groups: usize, weight: &[f32], bias: &[f32
         })
     };
     moments.into_iter().enumerate().flat_map(affine).collect()
+}
+
+/// Mean of each group of each picture, and the reciprocal of its deviation; none of no pixels.
+pub fn group_moments(x: &[f32], batch: usize, groups: usize, eps: f32) -> Vec<(f32, f32)> {
+    let size = x.len() / (batch * groups).max(1);
+    let arch = Arch::new();
+    x.par_chunks_exact(size.max(1)).map(|x| arch.dispatch(Moments { x, eps })).collect()
 }
 
 struct Moments<'a> {

@@ -38,9 +38,15 @@ pub fn silu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(x, simd.add_f32s(e, simd.splat_f32s(1.0)))
 }
 
-/// x/2 · (1 + erf(x/√2)): the exact gelu, erf by Abramowitz and Stegun 7.1.26, whose error is below 1.5e-7.
+/// x · Φ(x) = x/2 · (1 + erf(x/√2)): the exact gelu.
 #[inline(always)]
 pub fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.mul_f32s(x, normal(simd, x).0)
+}
+
+/// Φ(x) and e^(−x²/2). erf by Abramowitz and Stegun 7.1.26, whose error is below 1.5e-7.
+#[inline(always)]
+pub fn normal<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
     let z = simd.mul_f32s(simd.abs_f32s(x), simd.splat_f32s(std::f32::consts::FRAC_1_SQRT_2));
     let t =
         simd.div_f32s(simd.splat_f32s(1.0), simd.mul_add_e_f32s(z, simd.splat_f32s(0.327_591_1), simd.splat_f32s(1.0)));
@@ -48,11 +54,11 @@ pub fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
         p = simd.mul_add_e_f32s(p, t, simd.splat_f32s(coefficient));
     }
+    let density = exp(simd, simd.neg_f32s(simd.mul_f32s(z, z)));
     // erfc(|z|) / 2: on one side that is the factor, on the other what is missing to 1.
-    let rest = simd.mul_f32s(simd.mul_f32s(p, t), exp(simd, simd.neg_f32s(simd.mul_f32s(z, z))));
-    let half = simd.mul_f32s(rest, simd.splat_f32s(0.5));
+    let half = simd.mul_f32s(simd.mul_f32s(simd.mul_f32s(p, t), density), simd.splat_f32s(0.5));
     let negative = simd.less_than_f32s(x, simd.splat_f32s(0.0));
-    simd.mul_f32s(x, simd.select_f32s(negative, half, simd.sub_f32s(simd.splat_f32s(1.0), half)))
+    (simd.select_f32s(negative, half, simd.sub_f32s(simd.splat_f32s(1.0), half)), density)
 }
 
 /// A function of vectors. Not a closure: that would be compiled without the instructions that vectors need, and called.
@@ -67,6 +73,18 @@ impl<S: Simd> Function<S> for Silu {
     #[inline(always)]
     fn of(self, simd: S, x: S::f32s) -> S::f32s {
         silu(simd, x)
+    }
+}
+
+/// x · σ(1.702 x).
+#[derive(Clone, Copy)]
+pub struct QuickGelu;
+
+impl<S: Simd> Function<S> for QuickGelu {
+    #[inline(always)]
+    fn of(self, simd: S, x: S::f32s) -> S::f32s {
+        let e = exp(simd, simd.mul_f32s(x, simd.splat_f32s(-1.702)));
+        simd.div_f32s(x, simd.add_f32s(e, simd.splat_f32s(1.0)))
     }
 }
 
