@@ -6,8 +6,10 @@ mod generate;
 mod hardware;
 mod latents;
 mod model;
+mod own_models;
 mod serve;
 mod tiny_model;
+mod train;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ enum Command {
     Generate(generate::Generate),
     Serve(serve::Serve),
     TinyModel(tiny_model::TinyModel),
+    Train(Box<train::Train>),
 }
 
 /// Parses the arguments, runs the command, says what went wrong.
@@ -36,6 +39,7 @@ pub fn run() -> ExitCode {
         Command::Generate(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::TinyModel(command) => command.run(),
+        Command::Train(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

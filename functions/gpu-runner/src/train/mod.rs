@@ -20,6 +20,7 @@ mod overlay;
 mod parameters;
 mod plan;
 mod rate;
+pub mod samples;
 mod state;
 mod texts;
 

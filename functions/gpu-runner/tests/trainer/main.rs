@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod checkpoint;
+mod kinds;
+mod process;
 mod resume;
 mod rig;

@@ -17,7 +17,7 @@ fn planned() -> Plan {
     plan
 }
 
-fn state(dir: &Path, plan: &Plan) -> State {
+pub fn state(dir: &Path, plan: &Plan) -> State {
     State::open(dir, Identity::of(plan, &Waves(5, 16), "tiny")).unwrap()
 }
 
@@ -81,4 +81,47 @@ fn damaged_states_are_refused_and_two_trainings_do_not_share_one() {
         let error = run(&plan, dir.path(), Some(&state(kept.path(), &plan))).unwrap_err();
         assert_eq!(error.code, Code::StateMismatch, "{error}");
     }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_others() {
+    let dir = model(Layout::Sd2);
+    let of = |seed| {
+        let mut plan = plan(Kind::Checkpoint(BOTH), 2);
+        plan.seed = seed;
+        run(&plan, dir.path(), None).unwrap()
+    };
+    let once = of(1);
+    assert!(same(&once, &of(1)) && !same(&once, &of(2)));
+}
+
+/// What can't be written is said before anything is learnt; what was kept before stays.
+#[test]
+fn a_place_that_can_not_be_written_is_named() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let error = State::open(&file.join("state"), Identity::default()).err().unwrap();
+    assert_eq!(error.code, Code::StateFailed);
+    // A directory stands where the next state is to be written.
+    let (tiny, plan) = (model(Layout::Sd15), planned());
+    let kept = dir.path().join("kept");
+    let state = state(&kept, &plan);
+    let failed = run_while(&plan, tiny.path(), Some(&state), &mut |step| {
+        if step == 3 {
+            std::fs::create_dir(kept.join("state.safetensors.new")).unwrap();
+        }
+        Control::Continue
+    });
+    let error = failed.unwrap_err();
+    assert!(error.code == Code::StateFailed && error.message.contains("is kept"), "{error}");
+    drop(state);
+    std::fs::remove_dir(kept.join("state.safetensors.new")).unwrap();
+    let mut first = None;
+    let resumed = run_while(&plan, tiny.path(), Some(&self::state(&kept, &plan)), &mut |step| {
+        first.get_or_insert(step);
+        Control::Continue
+    });
+    assert_eq!(first, Some(3), "from the state of step 2");
+    assert!(same(&run(&plan, tiny.path(), None).unwrap(), &resumed.unwrap()));
 }

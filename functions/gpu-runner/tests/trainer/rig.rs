@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use gpu_runner::DrawError;
 use gpu_runner::backend::Control;
 use gpu_runner::pipeline;
-use gpu_runner::train::{Example, Examples, Kind, Learns, Plan, State, train};
+use gpu_runner::train::{Chain, Example, Examples, Kind, Learns, Plan, State, train};
 
 /// So many pictures of a side, every third half as high again.
 pub struct Waves(pub usize, pub usize);
@@ -33,6 +33,20 @@ impl Examples for Waves {
 }
 
 pub const BOTH: Learns = Learns { unet: true, text: true };
+
+/// One of each kind.
+pub fn all() -> Vec<Kind> {
+    let lora = |convolutions| Kind::Lora { rank: 2, alpha: 1.0, convolutions, learns: BOTH };
+    let chain = Chain { activation: "relu".into(), norm: true, activate_output: false, ..Chain::default() };
+    vec![
+        Kind::Checkpoint(BOTH),
+        lora(false),
+        lora(true),
+        Kind::Words { word: "fox".into(), vectors: 2, from: "a dog".into() },
+        Kind::Hypernetwork(Chain::default()),
+        Kind::Hypernetwork(chain),
+    ]
+}
 
 pub fn plan(kind: Kind, steps: usize) -> Plan {
     let mut plan = Plan::new(kind, steps);

@@ -1,0 +1,115 @@
+//! The program as people run it, and as it is killed.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use gpu_runner::backend::Rgb;
+use gpu_runner::tiny::Layout;
+use gpu_runner::weights::Weights;
+
+use crate::support::model;
+
+/// Two pictures of one colour with captions, beside a tiny model.
+fn place(layout: Layout) -> tempfile::TempDir {
+    let dir = model(layout);
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    for (name, colour) in [("1", [200, 30, 30]), ("2", [30, 30, 200])] {
+        let rgb = Rgb { width: 64, height: 64, bytes: colour.repeat(64 * 64) };
+        std::fs::write(data.join(format!("{name}.png")), gpu_runner::png::encode(&rgb, &[]).unwrap()).unwrap();
+        std::fs::write(data.join(format!("{name}.txt")), "a colour").unwrap();
+    }
+    dir
+}
+
+fn command(dir: &Path, kind: &str, out: &str, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-runner"));
+    command.current_dir(dir).args(["train", "--type", kind, "--model", ".", "--data", "data", "--device", "cpu"]);
+    command.args(["--resolution", "64", "--save-as", "f32", "--lr", "1e-3", "--seed", "3", "--out", out]).args(more);
+    command
+}
+
+fn succeeds(mut command: Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+#[test]
+fn killed_it_ends_the_same() {
+    let dir = place(Layout::Sd15);
+    let dir = dir.path();
+    let more = ["--steps", "4", "--save-every", "1", "--trigger", "sks", "--sample", "sks", "--sample-every", "1"];
+    let more = [&more[..], &["--sample-steps", "1", "--sample-guidance", "1"]].concat();
+    let train = |out| command(dir, "lora", out, &more);
+    let whole = succeeds(train("whole.safetensors"));
+    assert!(whole.contains("whole.safetensors.samples/4-0.png") && whole.contains("after 4 steps, loss "), "{whole}");
+    assert!(!dir.join("whole.safetensors.state").exists());
+
+    let mut child = train("killed.safetensors").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // Said when the second step is done, and before it is kept.
+    assert!(lines.by_ref().map(Result::unwrap).any(|line| line.ends_with("2-0.png")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!dir.join("killed.safetensors").exists() && dir.join("killed.safetensors.state").exists());
+
+    let rest = succeeds(train("killed.safetensors"));
+    assert!(!rest.contains("/1-0.png") && rest.contains("/4-0.png"), "{rest}");
+    let values = |file: &str| {
+        let file = Weights::read(&dir.join(file)).unwrap();
+        let read = |name: &str| {
+            let tensor = file.load(name, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+            crate::rig::bits(&tensor)
+        };
+        file.names().into_iter().map(|name| (name.to_string(), read(name))).collect::<Vec<_>>()
+    };
+    assert_eq!(values("whole.safetensors"), values("killed.safetensors"));
+}
+
+#[test]
+fn every_kind_gives_a_file_that_draws() {
+    let dir = place(Layout::Sd15);
+    let dir = dir.path();
+    let draw = |out: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-runner"));
+        command.current_dir(dir).args(["generate", "--device", "cpu", "--prompt", "sks", "--seed", "1", "--out", out]);
+        command.args(["--width", "64", "--height", "64", "--steps", "2"]).args(more);
+        succeeds(command);
+        std::fs::read(dir.join(out)).unwrap()
+    };
+    let plain = draw("plain.png", &["--model", "."]);
+    for (kind, flag) in [("lora", "--lora"), ("ti", "--embedding"), ("hyper", "--hypernetwork")] {
+        let out = format!("{kind}.safetensors");
+        succeeds(command(dir, kind, &out, &["--epochs", "1", "--trigger", "sks"]));
+        assert!(draw("changed.png", &["--model", ".", flag, &out]) != plain, "{kind} changes nothing");
+    }
+    for out in ["ckp", "one.safetensors"] {
+        succeeds(command(dir, "ckp", out, &["--steps", "1", "--ema", "0.9", "--networks", "both"]));
+        assert!(draw("changed.png", &["--model", out, "--tokenizer", "."]) != plain, "{out} changes nothing");
+    }
+}
+
+#[test]
+fn what_can_not_be_done_is_said_before_anything_is_learnt() {
+    let dir = place(Layout::Sd15);
+    let dir = dir.path();
+    for (kind, out, more, expected) in [
+        ("lora", "x.safetensors", &["--steps", "0"][..], "plan_invalid"),
+        ("lora", "x.safetensors", &["--steps", "1", "--rank", "0"], "plan_invalid"),
+        ("lora", "x.safetensors", &["--steps", "1", "--lr", "NaN"], "cannot be used multiple times"),
+        ("lora", "x.safetensors", &["--steps", "1", "--timesteps", "never"], "power:P"),
+        ("lora", "x.safetensors", &["--steps", "1", "--ema", "0.9"], "--ema"),
+        ("lora", "x.safetensors", &[], "--steps"),
+        ("lora", "no/where/x.safetensors", &["--steps", "1"], "not a directory"),
+        ("lora", "x", &["--steps", "1"], ".safetensors"),
+        ("ti", "x.safetensors", &["--steps", "1"], "--trigger"),
+        ("ckp", "data", &["--steps", "1"], "there already"),
+    ] {
+        let Output { status, stderr, .. } = command(dir, kind, out, more).output().unwrap();
+        let said = String::from_utf8_lossy(&stderr);
+        assert!(!status.success() && said.contains(expected), "{kind} {more:?}: {said}");
+    }
+    assert!(!dir.join("x.safetensors").exists());
+}
