@@ -1,4 +1,4 @@
-//! The command line: `starter data|…`.
+//! The command line: `starter data|tokenizer|train|measure|grid`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,6 +7,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::data::{self, World};
+use crate::grid::Grid;
+use crate::measure::Measure;
 use crate::scene::{Mix, Part};
 use crate::tokenizer::Vocabulary;
 use crate::train::Train;
@@ -22,6 +24,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Data(Data),
+    Grid(Grid),
+    Measure(Measure),
     Tokenizer(Words),
     Train(Train),
 }
@@ -69,6 +73,8 @@ struct Words {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Data(command) => command.run(),
+        Command::Grid(command) => command.run(),
+        Command::Measure(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Tokenizer(command) => Vocabulary::new().write(&command.out),
     };

@@ -60,7 +60,7 @@ fn made(kind: Kind) -> Vec<Shape> {
             (Tone::Own, polygon(&[(0.0, -0.95), (1.0, -0.05), (-1.0, -0.05)])),
             (Tone::Wood, rectangle(-0.2, 0.3, 0.2, 0.95)),
         ],
-        Kind::Sun => vec![(Tone::Own, sun())],
+        Kind::Sun => vec![(Tone::Own, circles(&[(0.0, 0.0, 0.52)])), (Tone::Own, rays())],
         Kind::Moon => vec![(Tone::Own, moon())],
         Kind::Cloud => vec![
             (Tone::Own, circles(&[(-0.58, 0.2, 0.4), (-0.1, -0.15, 0.5), (0.52, 0.14, 0.46)])),
@@ -129,8 +129,8 @@ fn star() -> PathBuilder {
     polygon(&points)
 }
 
-fn sun() -> PathBuilder {
-    let mut path = circles(&[(0.0, 0.0, 0.52)]);
+fn rays() -> PathBuilder {
+    let mut path = PathBuilder::new();
     for ray in 0..8 {
         let angle = ray as f32 * TAU / 8.0;
         add(&mut path, &[around(angle - 0.22, 0.66), around(angle, 1.0), around(angle + 0.22, 0.66)]);

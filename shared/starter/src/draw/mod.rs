@@ -59,11 +59,19 @@ pub fn coverage(object: &Object, side: u32) -> Coverage {
     coverage
 }
 
-/// What a kind fills of the square from −1 to 1: left, top, right, bottom.
-pub fn bounds(kind: Kind) -> [f32; 4] {
-    kinds::shapes(kind).iter().map(|shape| shape.path.bounds()).fold([1.0, 1.0, -1.0, -1.0], |[l, t, r, b], part| {
-        [l.min(part.left()), t.min(part.top()), r.max(part.right()), b.max(part.bottom())]
-    })
+/// What a kind fills of the square from −1 to 1: left, top, right, bottom. First the whole of it, then each part that
+/// has its own colour, where there are others.
+pub fn bounds(kind: Kind) -> Vec<[f32; 4]> {
+    let shapes = kinds::shapes(kind);
+    let of = |shape: &Shape| {
+        let bounds = shape.path.bounds();
+        [bounds.left(), bounds.top(), bounds.right(), bounds.bottom()]
+    };
+    let joined =
+        |[l, t, r, b]: [f32; 4], part: [f32; 4]| [l.min(part[0]), t.min(part[1]), r.max(part[2]), b.max(part[3])];
+    let whole = shapes.iter().map(of).fold([1.0, 1.0, -1.0, -1.0], joined);
+    let own = shapes.iter().filter(|shape| shape.tone == Tone::Own && shapes.len() > 1).map(of);
+    std::iter::once(whole).chain(own).collect()
 }
 
 fn fill(map: &mut Pixmap, kind: Kind, transform: Transform, rgb: impl Fn(Tone) -> [u8; 3]) {
@@ -105,7 +113,7 @@ mod tests {
     #[test]
     fn kinds_fill_their_square() {
         for kind in Kind::ALL {
-            let [left, top, right, bottom] = bounds(kind);
+            let [left, top, right, bottom] = bounds(kind)[0];
             assert!(left >= -1.01 && top >= -1.01 && right <= 1.01 && bottom <= 1.01, "{kind:?}");
             assert!((right - left).max(bottom - top) > 1.6, "{kind:?}");
         }

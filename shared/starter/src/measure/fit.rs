@@ -13,24 +13,27 @@ pub(super) struct Fit {
 }
 
 /// So many kinds are looked at more closely.
-const NEAR: usize = 4;
+const NEAR: usize = 3;
 /// By how many pixels an object is moved, or made larger or smaller.
 const STEPS: [f32; 3] = [1.5, 0.75, 0.4];
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 
 /// What is in front of the background in this region, where it is within `around`.
 pub(super) fn fit(picture: &Pixels, behind: &Pixels, region: Region, around: Region) -> Option<Fit> {
     let region = (region, empty(picture, behind, region));
     let compare = |object: Object| compare(picture, behind, region, object);
-    let mut fits: Vec<Fit> = Kind::ALL.into_iter().map(|kind| compare(filling(kind, around))).collect();
+    let best = |fits: &mut dyn Iterator<Item = Fit>| fits.min_by(|a, b| a.error.total_cmp(&b.error));
+    // The rectangle may hold but a part of it: thin rays and stems on a like colour are not seen from afar.
+    let first = |kind| best(&mut draw::bounds(kind).into_iter().map(|part| compare(filling(kind, part, around))));
+    let mut fits: Vec<Fit> = Kind::ALL.into_iter().filter_map(first).collect();
     fits.sort_by(|a, b| a.error.total_cmp(&b.error));
     fits.truncate(NEAR);
-    fits.into_iter().map(|fit| refined(fit, &compare)).min_by(|a, b| a.error.total_cmp(&b.error))
+    best(&mut fits.into_iter().map(|fit| refined(fit, &compare)))
 }
 
-/// An object of a kind that is as wide and high as a rectangle, in the mean.
-fn filling(kind: Kind, around: Region) -> Object {
-    let [left, top, right, bottom] = draw::bounds(kind);
+/// An object of a kind of which a part, as it is in the square from −1 to 1, is as wide and high as a rectangle, in the
+/// mean.
+fn filling(kind: Kind, [left, top, right, bottom]: [f32; 4], around: Region) -> Object {
     let side = SIDE as f32;
     let (x, y) = ((around.left + around.right) as f32 / 2.0, (around.top + around.bottom) as f32 / 2.0);
     let across = around.right.saturating_sub(around.left) as f32 / (right - left);

@@ -1,13 +1,14 @@
 //! The scene in a picture: the background whose edge fits, then one object or two, whichever render comes nearest.
 
 use gpu_runner::backend::Rgb;
+use serde::Serialize;
 
 use super::fit::{Fit, fit};
 use super::picture::{Front, Pixels, Region, backgrounds, empty, pixels};
 use crate::draw::SIDE;
 use crate::scene::{Background, Object};
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Seen {
     pub background: Background,
     /// None, one or two; of two the left or upper one first.

@@ -1,10 +1,12 @@
 //! Whether what is seen is what was wanted.
 
+use serde::Serialize;
+
 use super::Seen;
 use crate::scene::{Object, Relation, Scene};
 
 /// What is right of a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub background: bool,
     /// Of each object.
