@@ -53,6 +53,11 @@ impl<K: PartialEq, V> Cache<K, V> {
         self.entries.push(Entry { key, bytes, value });
     }
 
+    /// What there is and the bytes it takes, the last one used at the end.
+    pub fn entries(&self) -> impl Iterator<Item = (&K, u64)> {
+        self.entries.iter().map(|entry| (&entry.key, entry.bytes))
+    }
+
     pub fn remove(&mut self, key: &K) {
         self.entries.retain(|entry| entry.key != *key);
     }
@@ -63,7 +68,7 @@ mod tests {
     use super::*;
 
     fn keys(cache: &Cache<u8, char>) -> Vec<u8> {
-        cache.entries.iter().map(|entry| entry.key).collect()
+        cache.entries().map(|(key, _)| *key).collect()
     }
 
     fn filled(budget: Option<u64>) -> Cache<u8, char> {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use super::{Backend, Control, DrawJob, Picture, Progress};
+use super::{Backend, Control, DrawJob, Loaded, Picture, Progress};
 use crate::cache::Cache;
 use crate::device::Compute;
 use crate::pipeline::{Model, memory};
@@ -65,6 +65,16 @@ fn too_large(what: &str, bytes: u64) -> DrawError {
 }
 
 impl Backend for CandleBackend {
+    fn prepare(&mut self, job: &DrawJob) -> Result<(), DrawError> {
+        job.check()?;
+        let loaded = catch_unwind(AssertUnwindSafe(|| self.model(&job.model).map(drop)));
+        loaded.unwrap_or_else(|_| Err(DrawError::new(Code::Internal, "the backend panicked")))
+    }
+
+    fn loaded(&self) -> Vec<Loaded> {
+        self.models.entries().map(|(path, bytes)| Loaded { path: path.clone(), bytes }).collect()
+    }
+
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError> {
         let sampler = job.check()?;
         // A panic below is a defect, but it must cost one job and not the runner.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Backend, Control, DrawJob, Picture, Progress, Rgb, Sight};
+use super::{Backend, Control, DrawJob, Loaded, Picture, Progress, Rgb, Sight};
 use crate::{Code, DrawError};
 
 #[derive(Default)]
@@ -13,9 +13,23 @@ pub struct FakeBackend {
     pub sight: Sight,
     /// The jobs seen, in order.
     pub jobs: Vec<DrawJob>,
+    /// The models in memory, the last two that were used.
+    pub models: Vec<Loaded>,
 }
 
 impl Backend for FakeBackend {
+    fn prepare(&mut self, job: &DrawJob) -> Result<(), DrawError> {
+        self.models.retain(|loaded| loaded.path != job.model);
+        self.models.push(Loaded { path: job.model.clone(), bytes: 1 });
+        let gone = self.models.len().saturating_sub(2);
+        self.models.drain(..gone);
+        Ok(())
+    }
+
+    fn loaded(&self) -> Vec<Loaded> {
+        self.models.clone()
+    }
+
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError> {
         job.check()?;
         self.jobs.push(job.clone());

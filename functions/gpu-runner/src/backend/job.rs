@@ -122,7 +122,8 @@ impl DrawJob {
             "" => String::new(),
             text => format!("\nNegative prompt: {text}"),
         };
-        let model = quoted(model_name(&self.model));
+        let model = p.model.as_ref().map_or_else(|| model_name(&self.model), |model| model.name.clone());
+        let model = quoted(model);
         let sampler =
             task::WEB_UI.iter().find(|(ours, _)| *ours == p.scheduler).map_or(&*p.scheduler, |(_, name)| name);
         let strength = match self.strength() {

@@ -12,6 +12,8 @@ pub use job::{DrawJob, Latents, Picture, Rgb, Sight, check};
 pub use mask::Mask;
 pub use name::model_name;
 
+use std::path::PathBuf;
+
 use crate::DrawError;
 
 /// Said once before a picture's first step and once after each step.
@@ -43,7 +45,21 @@ pub enum Control {
     Cancel,
 }
 
+/// A model in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    pub path: PathBuf,
+    /// Of its weights.
+    pub bytes: u64,
+}
+
 pub trait Backend: Send {
+    /// Loads the model of a job, which takes its time. `draw` does so too where it was not done before.
+    fn prepare(&mut self, job: &DrawJob) -> Result<(), DrawError>;
+
+    /// The models in memory, the one used last at the end.
+    fn loaded(&self) -> Vec<Loaded>;
+
     /// Draws all pictures of a job. Picture i has seed + i and is the same whatever `n` is.
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError>;
 }

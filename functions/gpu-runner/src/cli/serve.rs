@@ -14,12 +14,11 @@ use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
 
 use super::hardware::{self, Hardware};
-use super::model;
+use super::own_models;
 use crate::backend::{CandleBackend, model_name};
-use crate::checkpoint::Checkpoint;
 use crate::device;
 use crate::serve::stop::{self, Stopper};
-use crate::serve::{Config, MakeBackend, Pace};
+use crate::serve::{Config, MakeBackend, OwnModel, Pace};
 
 /// Pull tasks from a deployment's queue and draw them. The log's level is taken from RUST_LOG (error … trace)
 #[derive(Args)]
@@ -35,10 +34,13 @@ pub struct Serve {
     queue_url: Option<Url>,
     #[arg(long, env = "QUEUE_TOKEN", hide_env_values = true)]
     queue_token: String,
-    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face
-    #[arg(long)]
-    model: String,
-    /// For a model in one file: directory with CLIP's vocabulary, or of a model that has it
+    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face; may be
+    /// repeated: tasks that name no model are drawn with the first. With ID, tasks that name the deployment's model of this
+    /// number are drawn with it, instead of with the deployment's file
+    #[arg(long, required = true, value_name = "[ID=]MODEL")]
+    model: Vec<String>,
+    /// For models in one file: directory with CLIP's vocabulary, or of a model that has it [default: for those of the
+    /// deployment, a --model that has it]
     #[arg(long, value_name = "DIR")]
     tokenizer: Option<PathBuf>,
     /// What the deployment knows this runner by; two of the same name end each other's registration [default: HOST-PID]
@@ -54,9 +56,12 @@ pub struct Serve {
     /// Pause between two looks into an empty queue; after a minute without work at least half a second
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     poll_ms: u64,
-    /// Where LoRAs of the deployment are kept [default: gpu-runner in the user's cache directory]
+    /// Where models of the deployment are kept [default: gpu-runner in the user's cache directory]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// What they may take up there, such as 100G; those not used for longest make room for others
+    #[arg(long, default_value = "64G", value_name = "BYTES", value_parser = hardware::bytes)]
+    cache_size: u64,
     /// A preview picture after every so many steps, 0 for none [default: a fifth of the steps]
     #[arg(long)]
     preview_every: Option<u32>,
@@ -70,19 +75,13 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> Result<()> {
         log_to_stderr();
-        // Better said now than by every task.
-        let model = std::path::absolute(model::locate(&self.model)?)?;
-        let tokenizer = self.tokenizer.clone();
-        if model.is_file() {
-            Checkpoint::open(&model, tokenizer.as_deref()).map_err(|e| e.at(model.display()))?;
-        } else {
-            ensure!(model.join("model_index.json").is_file(), "{} is not a model directory", self.model);
-        }
+        let models = own_models::find(&self.model, self.tokenizer.as_deref())?;
+        let tokenizer = self.tokenizer.clone().or_else(|| own_models::vocabulary(&models));
         let on = self.hardware.open()?;
         let (gpu, whole) = device::describe(&on.device);
         let memory = self.memory.or_else(|| hardware::budget(whole));
-        let config = self.config(model, gpu, whole)?;
-        info!(device = config.register.gpu, dtype = on.dtype.as_str(), model = %config.model.display(), edge = %config.edge, "starting");
+        let config = self.config(models, gpu, whole)?;
+        info!(device = config.register.gpu, dtype = on.dtype.as_str(), models = ?config.register.models, edge = %config.edge, "starting");
         let make: MakeBackend = Arc::new(move || {
             Box::new(CandleBackend::new(on.clone()).with_tokenizer(tokenizer.clone()).with_memory(memory))
         });
@@ -95,7 +94,7 @@ impl Serve {
         })
     }
 
-    fn config(self, model: PathBuf, gpu: String, whole: u64) -> Result<Config> {
+    fn config(self, models: Vec<OwnModel>, gpu: String, whole: u64) -> Result<Config> {
         for url in std::iter::once(&self.edge).chain(&self.queue_url) {
             ensure!(matches!(url.scheme(), "http" | "https"), "{url} is not an http address");
         }
@@ -113,7 +112,7 @@ impl Serve {
             gpu,
             memory,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            models: vec![model_name(&model)],
+            models: models.iter().map(|own| model_name(&own.path)).collect(),
         };
         let pace = Pace {
             poll: Duration::from_millis(self.poll_ms),
@@ -126,8 +125,9 @@ impl Serve {
             queue,
             queue_token: self.queue_token,
             register,
-            model,
+            models,
             cache: self.cache.unwrap_or_else(user_cache),
+            cache_size: self.cache_size,
             preview_every: self.preview_every,
             pace,
         })

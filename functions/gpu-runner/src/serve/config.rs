@@ -6,6 +6,8 @@ use std::time::Duration;
 use domain::runner::Register;
 use reqwest::Url;
 
+use super::own::OwnModel;
+
 /// No `Debug`: it holds secrets.
 #[derive(Clone)]
 pub struct Config {
@@ -17,10 +19,12 @@ pub struct Config {
     pub queue_token: String,
     /// How this runner presents itself; `kind` is also the name of its queue.
     pub register: Register,
-    /// The directory of the model it draws with.
-    pub model: PathBuf,
-    /// Where LoRAs of the edge are kept.
+    /// The models it has. It draws with the first where a task names none.
+    pub models: Vec<OwnModel>,
+    /// Where models of the edge are kept.
     pub cache: PathBuf,
+    /// Bytes that they may take up there.
+    pub cache_size: u64,
     /// A preview after every so many steps of a picture, 0 for none; by default after every fifth of them.
     pub preview_every: Option<u32>,
     pub pace: Pace,
@@ -50,7 +54,7 @@ pub struct Pace {
     pub call: Duration,
     /// For how long a picture to start from is asked for while the edge has none to give.
     pub inputs: Duration,
-    /// The same for the file of a LoRA, and how long one call for it may take.
+    /// The same for a piece of a model's file, and how long one call for it may take.
     pub weights: Duration,
     /// How long the task in hand may go on after the wish to stop.
     pub grace: Duration,

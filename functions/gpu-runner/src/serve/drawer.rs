@@ -6,8 +6,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use bytes::Bytes;
+use domain::runner::Phase;
 use tokio::sync::oneshot;
 
+use super::presence::Board;
 use super::tracker::Tracker;
 use crate::backend::{Backend, DrawJob, Sight};
 use crate::{Code, DrawError};
@@ -17,6 +19,8 @@ pub type MakeBackend = Arc<dyn Fn() -> Box<dyn Backend> + Send + Sync>;
 
 pub struct Drawer {
     make: MakeBackend,
+    /// Told of the models in memory as they change.
+    board: Board,
     orders: Option<mpsc::Sender<Order>>,
 }
 
@@ -36,8 +40,8 @@ pub struct Drawn {
 }
 
 impl Drawer {
-    pub fn new(make: MakeBackend) -> Self {
-        Self { make, orders: None }
+    pub fn new(make: MakeBackend, board: Board) -> Self {
+        Self { make, board, orders: None }
     }
 
     /// Draws a job. A job before it that was told to stop has up to one step to do so.
@@ -46,7 +50,7 @@ impl Drawer {
         for _ in 0..2 {
             let orders = match &self.orders {
                 Some(orders) => orders,
-                None => self.orders.insert(start(self.make.clone())?),
+                None => self.orders.insert(start(self.make.clone(), self.board.clone())?),
             };
             let (reply, answer) = oneshot::channel();
             let order = Order { job: job.clone(), tracker: tracker.clone(), reply };
@@ -61,17 +65,18 @@ impl Drawer {
     }
 }
 
-fn start(make: MakeBackend) -> Result<mpsc::Sender<Order>, DrawError> {
+fn start(make: MakeBackend, board: Board) -> Result<mpsc::Sender<Order>, DrawError> {
     let (sender, orders) = mpsc::channel::<Order>();
     let run = move || {
         let mut backend = make();
+        board.loaded(backend.loaded());
         for Order { job, tracker, reply } in orders {
-            let drawn = catch_unwind(AssertUnwindSafe(|| draw(&mut *backend, &job, &tracker)));
+            let drawn = catch_unwind(AssertUnwindSafe(|| draw(&mut *backend, &job, &tracker, &board)));
             let panicked = drawn.is_err();
             // Nobody may be waiting any more: the lease was lost, or the runner stops.
             let _ = reply.send(drawn.unwrap_or_else(|_| Err(DrawError::new(Code::Internal, "the backend panicked"))));
             if panicked {
-                return;
+                return board.loaded(Vec::new());
             }
         }
     };
@@ -82,9 +87,17 @@ fn start(make: MakeBackend) -> Result<mpsc::Sender<Order>, DrawError> {
     Ok(sender)
 }
 
-fn draw(backend: &mut dyn Backend, job: &DrawJob, tracker: &Tracker) -> Result<Vec<Drawn>, DrawError> {
-    let pictures = backend.draw(job, &mut |progress| tracker.note(progress))?;
-    pictures
+fn draw(backend: &mut dyn Backend, job: &DrawJob, tracker: &Tracker, board: &Board) -> Result<Vec<Drawn>, DrawError> {
+    if !backend.loaded().iter().any(|loaded| loaded.path == job.model) {
+        tracker.phase(Some(Phase::Loading));
+    }
+    let prepared = backend.prepare(job);
+    board.loaded(backend.loaded());
+    prepared?;
+    let pictures = backend.draw(job, &mut |progress| tracker.note(progress));
+    // A picture may have taken the memory of other models.
+    board.loaded(backend.loaded());
+    pictures?
         .iter()
         .map(|picture| {
             let seed = u32::try_from(picture.seed)

@@ -1,6 +1,7 @@
 //! The edge as a runner sees it: registers there, and signs every callback with the secret that came of it. Must not know
 //! what a callback means.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use domain::Id;
 use domain::id::hex;
 use domain::runner::{
-    Claim, ClaimRequest, Heartbeat, LEASE_HEADER, RUNNER_HEADER, Register, Registered, parse_runner_id,
+    Claim, ClaimRequest, Heartbeat, LEASE_HEADER, Loaded, RUNNER_HEADER, Register, Registered, parse_runner_id,
 };
 use domain::webhook::Secret;
 use reqwest::{Client, Method, RequestBuilder, Url, header};
@@ -77,10 +78,10 @@ impl Edge {
     }
 
     /// Tells the edge that this runner lives and what it does.
-    pub async fn heartbeat(&self, status: &str) -> Result<(), Fault> {
+    pub async fn heartbeat(&self, status: &str, loaded: Vec<Loaded>) -> Result<(), Fault> {
         let session = self.session().await;
         let models = self.register.models.clone();
-        let body = Heartbeat { status: status.to_owned(), models, loaded: Vec::new() };
+        let body = Heartbeat { status: status.to_owned(), models, loaded };
         let request = self.post(&format!("api/servers/{}/heartbeat", session.server), &body)?;
         let answer = http::call(request.bearer_auth(&session.token)).await;
         if let Err(Fault::Unknown(_) | Fault::Refused(Refusal { status: 404, .. })) = answer {
@@ -127,7 +128,36 @@ impl Edge {
 
     /// `GET /callbacks/{path}`: what the edge keeps or fetches for the task under this lease, of at most `most` bytes.
     pub async fn get(&self, path: &str, lease: &str, most: usize, at_most: Duration) -> Result<Bytes, Fault> {
-        let request = self.client.get(http::join(&self.base, &format!("callbacks/{path}"))).header(LEASE_HEADER, lease);
+        self.get_with(self.getting(path), path, lease, most, at_most).await
+    }
+
+    /// The same for a part of it.
+    pub async fn piece(
+        &self,
+        path: &str,
+        lease: &str,
+        range: &Range<u64>,
+        most: usize,
+        at_most: Duration,
+    ) -> Result<Bytes, Fault> {
+        // The last byte is one of them.
+        let range = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        self.get_with(self.getting(path).header(header::RANGE, range), path, lease, most, at_most).await
+    }
+
+    fn getting(&self, path: &str) -> RequestBuilder {
+        self.client.get(http::join(&self.base, &format!("callbacks/{path}")))
+    }
+
+    async fn get_with(
+        &self,
+        request: RequestBuilder,
+        path: &str,
+        lease: &str,
+        most: usize,
+        at_most: Duration,
+    ) -> Result<Bytes, Fault> {
+        let request = request.header(LEASE_HEADER, lease);
         // Large files take longer than the client's calls do.
         let request = request.timeout(at_most);
         self.signed_for(request, &format!("get_{path}"), Bytes::new(), most, at_most).await

@@ -41,6 +41,11 @@ impl Failure {
         Self { code: "lora_unavailable", message: format!("The file of loras[{index}] could not be had."), retryable }
     }
 
+    /// The same of the model itself.
+    pub fn model_missing(retryable: bool) -> Self {
+        Self { code: "model_unavailable", message: "The file of the model could not be had.".into(), retryable }
+    }
+
     /// The edge did not take the pictures or the list of them.
     pub fn result_refused() -> Self {
         Self { code: "result_refused", message: "The pictures could not be stored.".into(), retryable: true }

@@ -3,12 +3,12 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::runner::{
-    Claim, Failed, Held, MAX_LORA, Output, Progress, ProgressReply, Succeeded, callback_id, input_path, lora_path,
-    output_prefix,
+    Claim, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id, input_path, output_prefix,
 };
 use serde::Serialize;
 use tokio::time::sleep;
@@ -77,8 +77,8 @@ impl<'a> Hold<'a> {
         let asked = Instant::now();
         let held = self.next();
         let id = callback_id(&held);
-        let Note { step, steps, eta_seconds, .. } = *note;
-        let body = Progress { held, step, steps, eta_seconds, preview, phase: None };
+        let Note { step, steps, eta_seconds, phase, .. } = *note;
+        let body = Progress { held, step, steps, eta_seconds, preview, phase };
         let answer = self.edge.callback("progress", &id, &body, self.patience()).await?;
         let reply: ProgressReply = http::json(&answer)?;
         self.until.set(asked + lease(&self.claim));
@@ -100,14 +100,13 @@ impl<'a> Hold<'a> {
         self.insist("the edge's pictures", get).await?
     }
 
-    /// The file of a LoRA, which takes its time; the lease is extended meanwhile.
-    pub async fn lora(&self, index: usize) -> Result<Bytes, Miss> {
-        let path = lora_path(self.claim.task_id, self.claim.attempt, index);
-        let size = self.claim.params.loras.get(index).map_or(0, |lora| lora.size.min(MAX_LORA)) as usize;
-        // A refusal may be longer than the file.
+    /// A piece of a model's file, which takes its time; the lease is extended meanwhile.
+    pub async fn piece(&self, path: &str, range: Range<u64>) -> Result<Bytes, Miss> {
+        let size = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+        // A refusal may be longer than the piece.
         let most = size.max(http::MAX_ANSWER);
         let began = Instant::now();
-        let get = async || match self.edge.get(&path, &self.claim.lease, most, self.pace.weights).await {
+        let get = async || match self.edge.piece(path, &self.claim.lease, &range, most, self.pace.weights).await {
             Err(Fault::Passing(why)) if began.elapsed() >= self.pace.weights => Ok(Err(Miss::Unanswered(why))),
             answer => answer.map(Ok),
         };

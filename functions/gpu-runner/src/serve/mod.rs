@@ -11,6 +11,8 @@ mod failure;
 mod hold;
 mod http;
 mod inputs;
+mod kept;
+mod own;
 mod presence;
 mod queue;
 pub mod stop;
@@ -22,13 +24,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use domain::runner::Claim;
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio::{join, select};
 use tracing::{debug, info, warn};
 
 pub use config::{Config, Pace};
 pub use drawer::MakeBackend;
+pub use own::OwnModel;
 
 use crate::backend::DrawJob;
 use backoff::{Streak, jitter};
@@ -36,10 +38,12 @@ use drawer::Drawer;
 use edge::Edge;
 use hold::Hold;
 use http::{Fault, Refusal};
-use presence::Status;
+use kept::Cache;
+use own::Own;
+use presence::{Board, Status};
 use queue::{Message, Queue};
 use stop::Stop;
-use weights::Cache;
+use weights::Files;
 
 /// How long the farewell may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -51,22 +55,24 @@ pub async fn serve(config: Config, make: MakeBackend, stop: Stop) -> Result<()> 
         connected = edge.connect() => connected?,
         () = stop.wanted() => return Ok(()),
     }
-    let (status, seen) = watch::channel(Status::Starting);
+    let (board, seen) = Board::new();
+    let own = Own::new(config.models.clone());
+    let files = Files { own, kept: Cache::new(&config.cache, config.edge.as_str(), config.cache_size) };
     let mut runner = Runner {
         claims: Streak::new("the edge", &config.pace),
-        drawer: Drawer::new(make),
-        cache: Cache::new(&config.cache, config.edge.as_str()),
+        drawer: Drawer::new(make, board.clone()),
+        files: &files,
         config: &config,
         edge: &edge,
         queue,
-        status,
+        board,
         stop: &stop,
     };
     select! {
         () = runner.run() => {}
-        never = presence::announce(&edge, seen, &config.pace, &stop) => never,
+        never = presence::announce(&edge, seen, &files.own, (&config.pace, &stop)) => never,
     }
-    if !matches!(timeout(GOODBYE, edge.heartbeat(Status::Stopping.as_str())).await, Ok(Ok(()))) {
+    if !matches!(timeout(GOODBYE, edge.heartbeat(Status::Stopping.as_str(), Vec::new())).await, Ok(Ok(()))) {
         debug!("the edge did not hear the farewell");
     }
     info!("stopped");
@@ -78,9 +84,9 @@ struct Runner<'a> {
     edge: &'a Edge,
     queue: Queue,
     drawer: Drawer,
-    cache: Cache,
+    files: &'a Files,
     claims: Streak,
-    status: watch::Sender<Status>,
+    board: Board,
     stop: &'a Stop,
 }
 
@@ -125,13 +131,13 @@ impl Runner<'_> {
                 self.now(Status::Working);
                 let Claim { task_id, attempt, ref params, .. } = claim;
                 info!(task = task_id, attempt, pictures = params.n, hint = task, "claimed");
-                let mut job = DrawJob::new(self.config.model.clone(), params.clone());
+                let mut job = DrawJob::new(self.files.own.first(), params.clone());
                 job.preview_every = self.config.preview_every(job.steps());
                 let pace = &self.config.pace;
                 let hold = Hold::new(self.edge, pace, claim, asked);
                 let ack = self.queue.ack(message);
                 // The lease does not wait for the queue.
-                let ((), acked) = join!(task::run(&hold, (&mut self.drawer, &self.cache), job, pace, self.stop), ack);
+                let ((), acked) = join!(task::run(&hold, (&mut self.drawer, self.files), job, pace, self.stop), ack);
                 said(acked);
                 self.now(Status::Idle);
             }
@@ -152,7 +158,7 @@ impl Runner<'_> {
     }
 
     fn now(&self, status: Status) {
-        self.status.send_if_modified(|current| std::mem::replace(current, status) != status);
+        self.board.now(status);
     }
 
     async fn pause(&self, time: Duration) {

@@ -7,7 +7,9 @@ use tokio::time::sleep;
 use super::backoff::Streak;
 use super::config::Pace;
 use super::edge::Edge;
+use super::own::Own;
 use super::stop::Stop;
+use crate::backend::Loaded;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -29,14 +31,44 @@ impl Status {
     }
 }
 
+/// What a runner does, and what it has in memory for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    pub status: Status,
+    pub loaded: Vec<Loaded>,
+}
+
+/// Where the state is changed, from any thread.
+#[derive(Clone)]
+pub struct Board(watch::Sender<State>);
+
+impl Board {
+    pub fn new() -> (Self, watch::Receiver<State>) {
+        let (sender, receiver) = watch::channel(State { status: Status::Starting, loaded: Vec::new() });
+        (Self(sender), receiver)
+    }
+
+    pub fn now(&self, status: Status) {
+        self.0.send_if_modified(|state| std::mem::replace(&mut state.status, status) != status);
+    }
+
+    pub fn loaded(&self, loaded: Vec<Loaded>) {
+        self.0.send_if_modified(|state| {
+            let other = state.loaded != loaded;
+            state.loaded = loaded;
+            other
+        });
+    }
+}
+
 /// Tells each change at once and everything now and then, for ever.
-pub async fn announce(edge: &Edge, mut status: watch::Receiver<Status>, pace: &Pace, stop: &Stop) -> ! {
+pub async fn announce(edge: &Edge, mut state: watch::Receiver<State>, own: &Own, (pace, stop): (&Pace, &Stop)) -> ! {
     let mut streak = Streak::new("the edge", pace);
     loop {
         let stopping = stop.is_wanted();
-        let current = *status.borrow_and_update();
-        let current = if stopping { Status::Stopping } else { current };
-        let pause = match edge.heartbeat(current.as_str()).await {
+        let State { status, loaded } = state.borrow_and_update().clone();
+        let status = if stopping { Status::Stopping } else { status };
+        let pause = match edge.heartbeat(status.as_str(), own.told(&loaded)).await {
             Ok(()) => {
                 streak.well();
                 pace.heartbeat
@@ -45,7 +77,7 @@ pub async fn announce(edge: &Edge, mut status: watch::Receiver<Status>, pace: &P
         };
         select! {
             // Where the sender has gone nothing changes any more.
-            Ok(()) = status.changed() => {}
+            Ok(()) = state.changed() => {}
             () = stop.wanted(), if !stopping => {}
             () = sleep(pause) => {}
         }

@@ -19,7 +19,7 @@ use super::http::Fault;
 use super::inputs;
 use super::stop::Stop;
 use super::tracker::Tracker;
-use super::weights::{self, Cache};
+use super::weights::{self, Files};
 use crate::DrawError;
 use crate::backend::{self, DrawJob};
 
@@ -46,13 +46,13 @@ impl From<Miss> for End {
 }
 
 /// Draws a claimed task and says how it ended.
-pub async fn run(hold: &Hold<'_>, (drawer, cache): (&mut Drawer, &Cache), job: DrawJob, pace: &Pace, stop: &Stop) {
+pub async fn run(hold: &Hold<'_>, (drawer, files): (&mut Drawer, &Files), job: DrawJob, pace: &Pace, stop: &Stop) {
     let task = hold.claim.task_id;
     let tracker = Arc::new(Tracker::new(job.params.n.saturating_mul(job.steps() as u32)));
     let end = select! {
         // Finished work comes before all reasons not to finish it.
         biased;
-        end = work(hold, (drawer, cache), job, &tracker) => end,
+        end = work(hold, (drawer, files), job, &tracker) => end,
         end = report(hold, &tracker, pace) => end,
         end = out_of_time(stop, pace.grace) => end,
     };
@@ -97,7 +97,7 @@ async fn say_failed(hold: &Hold<'_>, failure: &Failure) {
 /// Gets what there is to start from, draws, then stores.
 async fn work(
     hold: &Hold<'_>,
-    (drawer, cache): (&mut Drawer, &Cache),
+    (drawer, files): (&mut Drawer, &Files),
     mut job: DrawJob,
     tracker: &Arc<Tracker>,
 ) -> End {
@@ -113,10 +113,9 @@ async fn work(
         Ok(inputs) => inputs,
         Err(end) => return end,
     };
-    job.loras = match weights::load(hold, cache).await {
-        Ok(loras) => loras,
-        Err(end) => return end,
-    };
+    if let Err(end) = weights::load(hold, files, tracker, &mut job).await {
+        return end;
+    }
     if let Some(first) = job.from.first() {
         (job.params.width, job.params.height) = (first.width, first.height);
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use domain::runner::Phase;
 use tokio::sync::Notify;
 
 use crate::backend::{Control, Progress};
@@ -24,6 +25,7 @@ struct State {
     /// When the first step began: loading the model says nothing about the time left.
     began: Option<Instant>,
     preview: Option<Bytes>,
+    phase: Option<Phase>,
 }
 
 /// How far a job is, over all its pictures.
@@ -35,12 +37,22 @@ pub struct Note {
     pub eta_seconds: f64,
     /// A PNG that was not taken before.
     pub preview: Option<Bytes>,
+    /// What is done before the first step.
+    pub phase: Option<Phase>,
 }
 
 impl Tracker {
     /// `steps` is what the job is expected to take, until the drawing says so itself.
     pub fn new(steps: u32) -> Self {
         Self { state: Mutex::new(State { steps, ..State::default() }), ..Self::default() }
+    }
+
+    /// What is done now, before the first step. That it is over is told with what comes next.
+    pub fn phase(&self, phase: Option<Phase>) {
+        let before = std::mem::replace(&mut self.state().phase, phase);
+        if phase.is_some() && phase != before {
+            self.changed.notify_one();
+        }
     }
 
     /// Called by the drawing thread.
@@ -54,6 +66,7 @@ impl Tracker {
         state.step = (progress.picture * progress.steps + progress.step) as u32;
         state.steps = (progress.pictures * progress.steps) as u32;
         state.began.get_or_insert_with(Instant::now);
+        state.phase = None;
         if let Some(preview) = preview {
             state.preview = Some(preview.into());
         }
@@ -77,7 +90,7 @@ impl Tracker {
             }
             _ => 0.0,
         };
-        Note { step: state.step, steps: state.steps, eta_seconds, preview: state.preview.take() }
+        Note { step: state.step, steps: state.steps, eta_seconds, preview: state.preview.take(), phase: state.phase }
     }
 
     /// The drawing ends with its next step.
@@ -104,7 +117,7 @@ mod tests {
     #[test]
     fn the_newest_counts_and_previews_are_taken_once() {
         let tracker = Tracker::new(9);
-        assert_eq!(tracker.take(), Note { step: 0, steps: 9, eta_seconds: 0.0, preview: None });
+        assert_eq!(tracker.take(), Note { step: 0, steps: 9, eta_seconds: 0.0, preview: None, phase: None });
         for (picture, step, preview) in [(0, 0, false), (0, 2, true), (1, 1, false)] {
             assert_eq!(tracker.note(progress(picture, step, preview)), Control::Continue);
         }
@@ -116,5 +129,23 @@ mod tests {
         tracker.stop();
         assert_eq!(tracker.note(progress(1, 2, true)), Control::Cancel);
         assert_eq!(tracker.take().step, 5);
+    }
+
+    #[tokio::test]
+    async fn a_phase_is_told_once_and_over_with_the_first_step() {
+        let tracker = Tracker::new(9);
+        let changed = async || tokio::time::timeout(std::time::Duration::ZERO, tracker.changed()).await.is_ok();
+        assert!(!changed().await);
+        tracker.phase(Some(Phase::Fetching));
+        assert!(changed().await);
+        assert_eq!(tracker.take().phase, Some(Phase::Fetching));
+        tracker.phase(Some(Phase::Fetching));
+        assert!(!changed().await, "as before");
+        tracker.phase(None);
+        assert!(!changed().await && tracker.take().phase.is_none(), "something follows");
+        tracker.phase(Some(Phase::Loading));
+        assert!(changed().await && tracker.take().phase == Some(Phase::Loading));
+        tracker.note(progress(0, 0, false));
+        assert_eq!(tracker.take().phase, None);
     }
 }

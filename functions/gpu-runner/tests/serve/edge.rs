@@ -10,7 +10,9 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::Id;
-use domain::runner::{Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, input_path, is_output_key, lora_path, runner_id};
+use domain::runner::{
+    Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, input_path, is_output_key, lora_path, model_path, runner_id,
+};
 use domain::webhook::{Secret, derive};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -31,6 +33,8 @@ pub struct Call {
     pub body: Bytes,
     /// The key of a put, the path of an input.
     pub key: String,
+    /// Of a file, which bytes were asked for.
+    pub range: String,
 }
 
 /// What a call gets in place of the right answer.
@@ -56,6 +60,8 @@ struct Inner {
     inputs: HashMap<(Id, usize), Vec<u8>>,
     /// The files of LoRAs, by task and place.
     loras: HashMap<(Id, usize), Vec<u8>>,
+    /// Those of whole models, by task.
+    models: HashMap<Id, Vec<u8>>,
 }
 
 struct Task {
@@ -113,6 +119,10 @@ impl Edge {
     pub fn loras(&self, task: Id, files: &[&[u8]]) {
         let files = files.iter().enumerate().map(|(index, file)| ((task, index), file.to_vec()));
         self.inner().loras.extend(files);
+    }
+
+    pub fn model(&self, task: Id, file: &[u8]) {
+        self.inner().models.insert(task, file.to_vec());
     }
 
     pub fn message(&self, body: &str) {
@@ -213,9 +223,10 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
         json: serde_json::from_slice(&body).unwrap_or(Value::Null),
         key: path
             .strip_prefix("/callbacks/")
-            .filter(|_| matches!(what, "put" | "input" | "lora"))
+            .filter(|_| matches!(what, "put" | "input" | "lora" | "model"))
             .unwrap_or("")
             .to_owned(),
+        range: text("range"),
         body,
     };
     let (status, reply, never) = {
@@ -230,7 +241,8 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
             Some(Answer::Never) => (0, Vec::new(), true),
             None => {
                 let (status, reply) = inner.right(&call, &head.headers);
-                let file = inner.input(&call).filter(|_| matches!(what, "input" | "lora") && status == 200);
+                let file = inner.input(&call).filter(|_| matches!(what, "input" | "lora" | "model") && status == 200);
+                let file = file.map(|file| part(file, &call.range));
                 (status, file.unwrap_or_else(|| reply.to_string().into_bytes()), false)
             }
         }
@@ -259,9 +271,16 @@ fn name(method: &str, path: &str) -> Option<&'static str> {
         ("POST", "/callbacks/failed") => "failed",
         ("GET", path) if path.starts_with("/callbacks/in/") => "input",
         ("GET", path) if path.starts_with("/callbacks/lora/") => "lora",
+        ("GET", path) if path.starts_with("/callbacks/model/") => "model",
         ("PUT", path) if path.starts_with("/callbacks/out/") => "put",
         _ => return None,
     })
+}
+
+/// What a range names, both ends being in it.
+fn part(file: Vec<u8>, range: &str) -> Vec<u8> {
+    let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else { return file };
+    file[first.parse().unwrap()..=last.parse().unwrap()].to_vec()
 }
 
 fn stale() -> (u16, Value) {
@@ -304,7 +323,7 @@ impl Inner {
                 let asked = body["task_id"].as_i64().unwrap_or(0);
                 self.claim(self.turns.get(&asked).copied().unwrap_or(asked))
             }
-            "input" | "lora" => {
+            "input" | "lora" | "model" => {
                 let held = |task: &Task| task.lease.as_deref() == Some(text(LEASE_HEADER));
                 match (call.id == format!("get_{}", call.key) && call.body.is_empty(), self.input(call)) {
                     (false, _) => (401, json!({})),
@@ -335,7 +354,11 @@ impl Inner {
             let asked = |task: Id, index: usize| path(task, self.tasks[&task].attempt, index) == call.key;
             files.iter().find(|((task, index), _)| asked(*task, *index)).map(|(_, file)| file.clone())
         };
-        find(&self.inputs, input_path).or_else(|| find(&self.loras, lora_path))
+        let model = || {
+            let asked = |task: Id| model_path(task, self.tasks[&task].attempt) == call.key;
+            self.models.iter().find(|(task, _)| asked(**task)).map(|(_, file)| file.clone())
+        };
+        find(&self.inputs, input_path).or_else(|| find(&self.loras, lora_path)).or_else(model)
     }
 
     fn claim(&mut self, id: Id) -> (u16, Value) {

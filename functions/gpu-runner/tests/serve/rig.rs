@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use domain::runner::{DrawParams, Register};
 use gpu_runner::DrawError;
-use gpu_runner::backend::{Backend, Control, DrawJob, FakeBackend, Picture, Progress, Sight};
+use gpu_runner::backend::{Backend, Control, DrawJob, FakeBackend, Loaded, Picture, Progress, Sight};
 use gpu_runner::serve::stop::{self, Stopper};
-use gpu_runner::serve::{Config, MakeBackend, Pace, serve};
+use gpu_runner::serve::{Config, MakeBackend, OwnModel, Pace, serve};
 use tokio::sync::oneshot;
 
 use crate::edge::{QUEUE, REGISTRATION};
@@ -48,6 +48,14 @@ struct Gated {
 }
 
 impl Backend for Gated {
+    fn prepare(&mut self, job: &DrawJob) -> Result<(), DrawError> {
+        self.inner.prepare(job)
+    }
+
+    fn loaded(&self) -> Vec<Loaded> {
+        self.inner.loaded()
+    }
+
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError> {
         let gate = &self.gate;
         gate.jobs.lock().unwrap().push(job.clone());
@@ -84,7 +92,9 @@ impl Runner {
             Arc::new(move || {
                 gate.made.fetch_add(1, Ordering::SeqCst);
                 let sight = Sight { nsfw: Some(false), embedding: Some(vec![0.6, -0.8]) };
-                Box::new(Gated { inner: FakeBackend { sight, ..Default::default() }, gate: gate.clone() })
+                // What it starts with is loaded: that is told in tests of it alone.
+                let models = vec![Loaded { path: "fake".into(), bytes: 1 }];
+                Box::new(Gated { inner: FakeBackend { sight, models, ..Default::default() }, gate: gate.clone() })
             })
         };
         let mut config = config(edge);
@@ -125,8 +135,9 @@ fn config(edge: &str) -> Config {
             version: "0".into(),
             models: vec!["fake".into()],
         },
-        model: "fake".into(),
+        models: vec![OwnModel { path: "fake".into(), id: None }],
         cache: "no-such-directory".into(),
+        cache_size: 1 << 20,
         preview_every: Some(2),
         pace: Pace {
             poll: Duration::from_millis(1),
