@@ -14,6 +14,7 @@ pub mod hub;
 pub mod models;
 pub mod nn;
 pub mod noise;
+mod outbound;
 pub mod picture;
 pub mod pipeline;
 pub mod png;

@@ -1,15 +1,19 @@
 //! Models by their names on Hugging Face: what a repository has of a model is brought into the cache that the other
 //! Hugging Face tools use, and from there it is a directory like any other.
 //!
-//! Owns names, the cache and what is wanted of a repository; `download` owns the transfer. Knows nothing of tensors.
+//! Owns names and what is wanted of a repository; `cache` owns where it lies, `download` the transfer, `server` the calls.
+//! Knows nothing of tensors.
 
+mod cache;
 mod download;
 mod files;
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use cache::Repository;
 use download::Remote;
 
 use crate::models::config::Config;
@@ -54,8 +58,11 @@ pub struct Hub {
     pub offline: bool,
     /// Before the second try of what another try may change, and the next ones.
     pub pauses: Vec<Duration>,
+    /// How long a server may send nothing before it is one that does not answer.
+    pub patience: Duration,
 }
 
+const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSES: [u64; 4] = [100, 500, 2_000, 5_000];
 
 impl Hub {
@@ -75,6 +82,7 @@ impl Hub {
             token: set("HF_TOKEN").or_else(saved).filter(|token| !token.is_empty()),
             offline: set("HF_HUB_OFFLINE").is_some_and(yes),
             pauses: PAUSES.map(Duration::from_millis).to_vec(),
+            patience: PATIENCE,
         }
     }
 
@@ -113,12 +121,11 @@ impl Hub {
 
     /// The directory of a revision in the cache, whatever is in it.
     pub fn cached(&self, id: &Id) -> Option<PathBuf> {
-        let repository = self.cache.join(format!("models--{}", id.repository.replace('/', "--")));
+        let repository = Repository::of(&self.cache, id);
         // A branch or a tag stands for a commit; a commit is a directory.
-        let commit = std::fs::read_to_string(repository.join("refs").join(&id.revision));
-        let commit = commit.ok().map_or_else(|| id.revision.clone(), |commit| commit.trim().to_owned());
+        let commit = repository.commit(&id.revision).unwrap_or_else(|| id.revision.clone());
         let known = !commit.is_empty() && commit.chars().all(|c| c.is_ascii_alphanumeric());
-        Some(repository.join("snapshots").join(commit)).filter(|dir| known && dir.is_dir())
+        Some(repository.snapshot(&commit)).filter(|dir| known && dir.is_dir())
     }
 
     /// The same when all that is wanted is in it.

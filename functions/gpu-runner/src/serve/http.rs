@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url, redirect};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
+
+use crate::outbound::{self, chain};
 
 /// No answer of the protocol comes near this.
 pub const MAX_ANSWER: usize = 1 << 20;
@@ -54,23 +56,9 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A client for calls to `base`. Redirects are not followed: they would carry bearers elsewhere.
+/// A client for calls to `base`. Redirects are not followed.
 pub fn client(base: &Url, timeout: Duration) -> Result<Client> {
-    // An error says that a provider is there already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|der| Certificate::from_der(der))
-        .collect::<reqwest::Result<Vec<_>>>()?;
-    let builder = Client::builder()
-        .timeout(timeout)
-        .redirect(redirect::Policy::none())
-        .tls_certs_merge(roots)
-        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-    // What the environment says of proxies is not meant for the own machine.
-    let local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let builder = if local { builder.no_proxy() } else { builder };
-    builder.build().context("no HTTP client")
+    outbound::client(base)?.timeout(timeout).build().context("no HTTP client")
 }
 
 /// Sends, and reads the answer's body, which is one of the protocol.
@@ -118,17 +106,6 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
 /// `base` with `path` behind it, whether or not the base ends in a slash.
 pub fn join(base: &Url, path: &str) -> String {
     format!("{}/{}", base.as_str().trim_end_matches('/'), path)
-}
-
-/// An error with what caused it: reqwest's own text says little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -91,6 +91,29 @@ fn a_cut_transfer_goes_on_where_it_was() {
     same(&dir, rig.repository.path());
 }
 
+/// A connection that stays and sends nothing ends all the same.
+#[test]
+fn a_stalled_transfer_goes_on_where_it_was() {
+    let rig = Rig::new();
+    let patient = Hub { pauses: vec![Duration::ZERO; 2], patience: Duration::from_millis(300), ..rig.hub() };
+    rig.server.fault(UNET, Fault::Stall(10_000, 2));
+    let dir = patient.model(&id(), false).unwrap();
+    let ranges: Vec<String> =
+        rig.server.seen().into_iter().filter(|(path, _)| path == UNET).map(|(_, range)| range).collect();
+    assert_eq!(ranges, ["bytes=0-", "bytes=10000-", "bytes=20000-"]);
+    same(&dir, rig.repository.path());
+
+    let rig = Rig::new();
+    let hurried = Hub { patience: Duration::from_millis(300), ..rig.hub() };
+    for path in ["/api/models/org/tiny/revision/main", "model_index.json"] {
+        rig.server.fault(path, Fault::Silence);
+        let error = hurried.model(&id(), false).unwrap_err();
+        assert_eq!(error.code, Code::HubUnreachable, "{error}");
+        assert!(error.message.contains("stopped sending"), "{error}");
+        rig.server.well();
+    }
+}
+
 #[test]
 fn weights_in_several_files_are_loaded_with_their_index() {
     const SECOND: &str = "unet/diffusion_pytorch_model-00002-of-00002.safetensors";

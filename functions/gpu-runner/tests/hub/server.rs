@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use gpu_runner::hub::Hub;
 use gpu_runner::tiny::{self, Layout};
@@ -21,6 +22,10 @@ pub enum Fault {
     Status(u16),
     /// The connection ends after so many bytes of the next so many answers.
     Cut(usize, usize),
+    /// The same, but that the connection stays, and nothing more is sent.
+    Stall(usize, usize),
+    /// No answer at all.
+    Silence,
     /// Other bytes of the same length.
     Other,
     /// A content by this name.
@@ -37,6 +42,7 @@ pub struct Server {
 struct State {
     root: PathBuf,
     faults: Mutex<HashMap<String, Fault>>,
+    stalled: Mutex<Vec<TcpStream>>,
     /// Path and range of each request.
     seen: Mutex<Vec<(String, String)>>,
 }
@@ -46,7 +52,12 @@ impl Server {
     pub fn start(root: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State { root: root.to_path_buf(), faults: Mutex::default(), seen: Mutex::default() });
+        let state = Arc::new(State {
+            root: root.to_path_buf(),
+            faults: Mutex::default(),
+            stalled: Mutex::default(),
+            seen: Mutex::default(),
+        });
         let shared = state.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
@@ -95,6 +106,10 @@ impl State {
         if let Some(Fault::Status(status)) = fault {
             return send(connection, &format!("{status} No"), "", b"{}", None);
         }
+        if let Some(Fault::Silence) = fault {
+            self.stalled.lock().unwrap().push(connection);
+            return Ok(());
+        }
         if path == "/api/models/org/tiny/revision/main" {
             let siblings: Vec<_> = list(&self.root, "").into_iter().map(|name| json!({"rfilename": name})).collect();
             let body = json!({"sha": COMMIT, "siblings": siblings}).to_string();
@@ -113,6 +128,11 @@ impl State {
             Some(Fault::Lost) => return send(connection, "302 Found", &headers("abc"), b"", None),
             Some(Fault::Cut(after, times)) if times > 0 && range != "bytes=0-0" => {
                 self.faults.lock().unwrap().insert(file, Fault::Cut(after, times - 1));
+                cut = Some(after);
+            }
+            Some(Fault::Stall(after, times)) if times > 0 && range != "bytes=0-0" => {
+                self.faults.lock().unwrap().insert(file, Fault::Stall(after, times - 1));
+                self.stalled.lock().unwrap().push(connection.try_clone()?);
                 cut = Some(after);
             }
             _ => {}
@@ -177,6 +197,7 @@ impl Rig {
             token: None,
             offline: false,
             pauses: Vec::new(),
+            patience: Duration::from_secs(60),
         }
     }
 }
