@@ -22,6 +22,7 @@ mod setup;
 mod shim;
 mod spin;
 mod spin_host;
+mod starter;
 mod test;
 mod workspace;
 
@@ -73,6 +74,9 @@ enum Command {
     Bench(bench::Bench),
     /// Kill runners and the edge under load, and look whether anything was lost
     Chaos(chaos::Args),
+    /// Make data for the starter model, train it, measure what it draws: data, tokenizer, train, measure, grid
+    #[command(disable_help_flag = true)]
+    Starter(starter::Args),
     /// Deploy every Worker with wrangler
     Deploy {
         /// All but the upload
@@ -111,6 +115,7 @@ fn run(command: Command) -> Result<()> {
         Command::New { name } => new::run(&workspace, &name),
         Command::Bench(bench) => bench::run(&workspace, &bench),
         Command::Chaos(args) => chaos::run(&workspace, &args),
+        Command::Starter(args) => starter::run(&workspace, &args),
         Command::Manifests { check } => manifests::run(&workspace, check),
         Command::Dev(args) => dev::run(&workspace, args),
         Command::Edge(args) => alone::run(&workspace, args),
