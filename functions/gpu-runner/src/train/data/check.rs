@@ -109,6 +109,6 @@ fn all_of(mut problems: Vec<(OsString, String)>, pictures: usize) -> DrawError {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    let count = problems.len();
-    problem(format!("{count} files can't be learned from beside {pictures} that can: {}{more}", named.join("; ")))
+    let (count, all) = (problems.len(), problems.len() + pictures);
+    problem(format!("{count} of {all} files can't be learned from: {}{more}", named.join("; ")))
 }

@@ -59,14 +59,17 @@ impl Base {
             (Kind::Sd2, true) => ("sd_v2_v", "stable-diffusion-v2-768-v"),
             (Kind::Sd2, false) => ("sd_v2", "stable-diffusion-v2-512"),
             (Kind::Sdxl, _) => ("sdxl_base_v1-0", "stable-diffusion-xl-v1-base"),
+            (Kind::Refiner, _) => ("sdxl_refiner_v1-0", "stable-diffusion-xl-v1-refiner"),
         }
     }
 }
 
 /// By the text encoders: OpenCLIP's knows an exact activation, CLIP's the quick one.
 pub(super) fn kind(parts: &dyn Parts) -> Result<Kind, DrawError> {
-    if parts.family() != Family::Sd {
-        return Ok(Kind::Sdxl);
+    match parts.family() {
+        Family::Sd => {}
+        Family::Sdxl { .. } => return Ok(Kind::Sdxl),
+        Family::Refiner { .. } => return Ok(Kind::Refiner),
     }
     let text = TextConfig::checked(&parts.config("text_encoder")?).map_err(|e| e.at("text_encoder"))?;
     Ok(if text.hidden_act == Activation::QuickGelu { Kind::Sd1 } else { Kind::Sd2 })

@@ -46,12 +46,12 @@ pub fn checkpoint(path: &Path, parts: &dyn Parts, about: &About, dtype: DType) -
                     let pixels = part == "vae" && shape.len() == 2;
                     let shape = if pixels { [shape, vec![1, 1]].concat() } else { shape };
                     let like = shape.clone();
-                    let make = Box::new(move || Ok(read()?.reshape(like.as_slice())?));
+                    let make = Rc::new(move || Ok(read()?.reshape(like.as_slice())?));
                     tensors.insert(format!("{prefix}{origin}"), Pending { shape, make });
                 }
                 Origin::Transposed(origin) => {
                     let shape = shape.into_iter().rev().collect();
-                    let make = Box::new(move || Ok(read()?.t()?.contiguous()?));
+                    let make = Rc::new(move || Ok(read()?.t()?.contiguous()?));
                     tensors.insert(format!("{prefix}{origin}"), Pending { shape, make });
                 }
                 Origin::Part { name: origin, index, of } => {
@@ -63,6 +63,9 @@ pub fn checkpoint(path: &Path, parts: &dyn Parts, about: &About, dtype: DType) -
         for (origin, rows) in rows {
             tensors.insert(format!("{prefix}{origin}"), rows.together(&origin)?);
         }
+        if layout.kind == Kind::Sd2 && part == "text_encoder" {
+            add_unused_layer(&mut tensors, prefix);
+        }
     }
     if about.base.predicts_v && layout.kind != Kind::Sd2 {
         mark(&mut tensors, "v_pred")?;
@@ -71,6 +74,19 @@ pub fn checkpoint(path: &Path, parts: &dyn Parts, about: &About, dtype: DType) -
         mark(&mut tensors, "ztsnr")?;
     }
     save(path, &tensors, about.model(), dtype)
+}
+
+/// The tower of the published files has one layer more than is looked at, which readers count: it is the last one again.
+fn add_unused_layer(tensors: &mut Tensors, prefix: &str) {
+    let layers = format!("{prefix}transformer.resblocks.");
+    let number = |name: &str| name.strip_prefix(&layers)?.split('.').next()?.parse::<usize>().ok();
+    let Some(last) = tensors.keys().filter_map(|name| number(name)).max() else { return };
+    let (from, to) = (format!("{layers}{last}."), format!("{layers}{}.", last + 1));
+    let again = tensors
+        .iter()
+        .filter_map(|(name, tensor)| Some((format!("{to}{}", name.strip_prefix(&from)?), tensor.clone())));
+    let again: Vec<_> = again.collect();
+    tensors.extend(again);
 }
 
 type Read = Box<dyn Fn() -> Result<Tensor, DrawError>>;
@@ -94,7 +110,7 @@ impl Rows {
             let parts = read.values().map(|read| read()).collect::<Result<Vec<_>, DrawError>>()?;
             Ok(Tensor::cat(&parts, 0)?)
         };
-        Ok(Pending { shape, make: Box::new(make) })
+        Ok(Pending { shape, make: Rc::new(make) })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use candle_core::DType;
 
@@ -53,7 +54,7 @@ fn fill(dir: &Path, base: &Path, parts: &dyn Parts, dtype: DType) -> Result<(), 
         let pending = source.names().into_iter().map(|name| {
             let shape = source.shape(&name).map(|shape| shape.into_dims()).unwrap_or_default();
             let (source, own) = (&source, name.clone());
-            (name, Pending { shape, make: Box::new(move || Ok(source.read(&own)?)) })
+            (name, Pending { shape, make: Rc::new(move || Ok(source.read(&own)?)) })
         });
         let tensors: Tensors = pending.collect();
         let stem = if part.starts_with("text_encoder") { "model" } else { "diffusion_pytorch_model" };

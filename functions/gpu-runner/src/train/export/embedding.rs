@@ -13,15 +13,17 @@ use crate::{Code, DrawError};
 const PLAIN: &str = "emb_params";
 const BOTH: [&str; 2] = ["clip_l", "clip_g"];
 
-/// `vectors` (vectors, width), one for each text encoder. The word is what `about` calls its trigger.
-pub fn embedding(path: &Path, vectors: &[Tensor], about: &About, dtype: DType) -> Result<(), DrawError> {
-    let word = about.trigger.as_deref().filter(|word| !BOTH.contains(word) && !word.starts_with("__"));
+/// `vectors` (vectors, width), one for each text encoder.
+pub fn embedding(path: &Path, word: &str, vectors: &[Tensor], about: &About, dtype: DType) -> Result<(), DrawError> {
+    let taken = word.is_empty() || word.starts_with("__") || BOTH.contains(&word);
     let names = match vectors.len() {
-        1 => vec![word.unwrap_or(PLAIN)],
+        1 => vec![if taken { PLAIN } else { word }],
         2 => BOTH.to_vec(),
         count => return Err(DrawError::new(Code::Internal, format!("vectors for {count} text encoders"))),
     };
     let named = names.into_iter().zip(vectors).map(|(name, of)| (name.to_string(), Pending::of(of)));
     let tensors: Tensors = named.collect();
-    save(path, &tensors, about.adapter("textual-inversion"), dtype)
+    let mut texts = about.adapter("textual-inversion");
+    texts.insert("modelspec.trigger_phrase".into(), word.into());
+    save(path, &tensors, texts, dtype)
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::rc::Rc;
 
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Value, json};
@@ -16,15 +17,16 @@ use sha2::{Digest, Sha256};
 use crate::{Code, DrawError};
 
 /// A tensor that is made when its turn comes.
+#[derive(Clone)]
 pub struct Pending<'a> {
     pub shape: Vec<usize>,
-    pub make: Box<dyn Fn() -> Result<Tensor, DrawError> + 'a>,
+    pub make: Rc<dyn Fn() -> Result<Tensor, DrawError> + 'a>,
 }
 
 impl Pending<'_> {
     pub fn of(tensor: &Tensor) -> Self {
         let tensor = tensor.clone();
-        Self { shape: tensor.dims().to_vec(), make: Box::new(move || Ok(tensor.clone())) }
+        Self { shape: tensor.dims().to_vec(), make: Rc::new(move || Ok(tensor.clone())) }
     }
 }
 
@@ -64,7 +66,7 @@ impl Layout {
                 let message = format!("{name} is {:?} and was to be {:?}", tensor.dims(), pending.shape);
                 return Err(DrawError::new(Code::Internal, message));
             }
-            put(&little_endian(&tensor, self.dtype)?)?;
+            put(&little_endian(&tensor, self.dtype).map_err(|e| e.at(name))?)?;
         }
         Ok(())
     }
@@ -187,7 +189,7 @@ mod tests {
         fs::write(&path, b"before").unwrap();
         let mut broken = tensors();
         let fails = || Err(DrawError::new(Code::OutOfMemory, "none left"));
-        broken.insert("c".into(), Pending { shape: vec![1], make: Box::new(fails) });
+        broken.insert("c".into(), Pending { shape: vec![1], make: Rc::new(fails) });
         let layout = Layout::new(&broken, DType::F32).unwrap();
         assert_eq!(layout.write(&path, &broken, &metadata()).unwrap_err().code, Code::OutOfMemory);
         assert_eq!(fs::read(&path).unwrap(), b"before");

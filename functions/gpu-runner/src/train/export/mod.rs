@@ -11,6 +11,7 @@ mod embedding;
 mod file;
 mod hypernetwork;
 mod lora;
+mod result;
 
 pub use about::About;
 pub use base::Base;
@@ -20,3 +21,4 @@ pub use embedding::embedding;
 pub use file::{Layout, Pending, Tensors};
 pub use hypernetwork::{Structure, hypernetwork};
 pub use lora::{Factors, lora};
+pub use result::{Learning, result};
