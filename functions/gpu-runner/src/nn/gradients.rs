@@ -208,3 +208,40 @@ fn of_attention() {
         }
     }
 }
+
+/// Two uses of a variable, a residual path around them, and an input that is a constant.
+#[test]
+fn recomputed_are_the_same() {
+    let tensors = [
+        ("x", random(&[2, 5, 8], 1)),
+        ("constant", random(&[2, 5, 8], 2)),
+        ("weight", random(&[8, 8], 3)),
+        ("bias", random(&[8], 4)),
+    ];
+    for frozen in [vec!["constant"], vec!["constant", "weight", "bias"], vec!["constant", "x"]] {
+        let gradients = |again: bool| -> Vec<Option<Vec<f32>>> {
+            let given = Given::new(&tensors, DType::F32, &frozen);
+            let vb = given.vb();
+            let piece = move |inputs: &[Tensor]| {
+                let layer = linear(8, 8, vb.clone())?;
+                let h = Activation::Silu.apply(&layer.forward(&inputs[0])?)?;
+                layer.forward_onto(&(h * &inputs[1])?, Some(&inputs[0]))
+            };
+            let inputs = [given.of("x").clone(), given.of("constant").clone()];
+            let out = if again { recomputed(&[&inputs[0], &inputs[1]], piece) } else { piece(&inputs) }.unwrap();
+            let store = (out + given.of("x")).unwrap().sqr().unwrap().sum_all().unwrap().backward().unwrap();
+            let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            tensors.iter().map(|(name, _)| store.get(given.of(name)).map(numbers)).collect()
+        };
+        for ((name, _), (one, other)) in tensors.iter().zip(gradients(true).into_iter().zip(gradients(false))) {
+            // candle leaves some gradients of constants lying about.
+            if frozen.contains(name) {
+                continue;
+            }
+            assert!(one.is_some() && other.is_some(), "{name}");
+            for (a, b) in one.iter().flatten().zip(other.iter().flatten()) {
+                assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{name}: {a} {b}");
+            }
+        }
+    }
+}

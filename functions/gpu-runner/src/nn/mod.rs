@@ -16,6 +16,7 @@ mod linear;
 mod node;
 mod norm;
 mod precision;
+mod recompute;
 #[cfg(test)]
 mod tests;
 mod side;
@@ -28,4 +29,5 @@ pub use cpu::within_pool;
 pub use linear::{Geglu, Linear, linear, linear_no_bias};
 pub use norm::{GroupNorm, LayerNorm};
 pub use precision::{is_half, wide};
+pub use recompute::recomputed;
 pub use weighted::{Visit, Weighted};
