@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use domain::runner::DrawParams;
 use gpu_runner::Code;
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture, Progress, Sight};
@@ -208,7 +208,7 @@ fn models_stay_loaded_as_far_as_memory_goes() {
         tiny::write(dir.path(), Layout::Sd15, seed).unwrap();
         dir
     };
-    let weights = |dir: &Path| gpu_runner::pipeline::memory::weights(dir).unwrap();
+    let weights = |dir: &Path| gpu_runner::pipeline::memory::weights(dir, DType::F32).unwrap();
     for (more, kept) in [(-1, false), (8 << 20, true)] {
         let (first, second) = (tiny(1), tiny(2));
         let budget = (2 * weights(first.path())).saturating_add_signed(more);
@@ -226,7 +226,7 @@ fn models_stay_loaded_as_far_as_memory_goes() {
 #[test]
 fn what_can_not_fit_is_refused_and_the_backend_lives_on() {
     let dir = model(Layout::Sd15);
-    let weights = gpu_runner::pipeline::memory::weights(dir.path()).unwrap();
+    let weights = gpu_runner::pipeline::memory::weights(dir.path(), DType::F32).unwrap();
     let files: u64 = ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"]
         .iter()
         .map(|name| std::fs::metadata(dir.path().join(format!("{name}.safetensors"))).unwrap().len())

@@ -110,6 +110,7 @@ fn wrong_configurations_of_two_text_encoders_are_named() {
         ("model_index.json", "text_encoder_2", json!([null, null]), Invalid),
         ("model_index.json", "force_zeros_for_empty_prompt", json!("no"), Invalid),
         ("model_index.json", "requires_aesthetics_score", json!(true), Unsupported),
+        ("model_index.json", "text_encoder", json!([null, null]), Invalid),
         ("text_encoder_2/config.json", "projection_dim", json!(0), Invalid),
         ("text_encoder_2/config.json", "projection_dim", json!(25), Invalid),
         ("text_encoder_2/config.json", "hidden_size", json!(64), Invalid),

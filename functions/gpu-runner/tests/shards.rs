@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob};
 use gpu_runner::pipeline::{Model, memory};
 use gpu_runner::tiny::Layout;
@@ -33,12 +33,12 @@ fn draw(dir: &Path) -> Vec<u8> {
 #[test]
 fn several_files_draw_what_one_draws() {
     let dir = model(Layout::Sdxl);
-    let (expected, bytes) = (draw(dir.path()), memory::weights(dir.path()).unwrap());
+    let (expected, bytes) = (draw(dir.path()), memory::weights(dir.path(), DType::F32).unwrap());
     split(&dir.path().join("unet"), STEM, 3);
     split(&dir.path().join("vae"), STEM, 1);
     split(&dir.path().join("text_encoder"), "model", 2);
     assert!(draw(dir.path()) == expected);
-    assert_eq!(memory::weights(dir.path()).unwrap(), bytes);
+    assert_eq!(memory::weights(dir.path(), DType::F32).unwrap(), bytes);
     // As diffusers names that of a variant.
     fs::rename(dir.path().join(INDEX), dir.path().join(INDEX.replace(".json", ".fp16.json"))).unwrap();
     assert!(draw(dir.path()) == expected);

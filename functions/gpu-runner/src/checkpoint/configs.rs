@@ -60,9 +60,10 @@ pub fn unet(kind: Kind, shapes: Shapes, text: (usize, usize)) -> Result<(Value, 
     if shapes.has("label_emb.0.0.weight") {
         let inputs = shapes.dim("label_emb.0.0.weight", 1)?;
         let sizes = inputs.saturating_sub(text.1);
-        divides(("6 sizes", 6), ("what is told beside the text", sizes))?;
+        let told = kind.family().told((0.0, 0.0), false).len();
+        divides(("the count of sizes", told), ("what is told beside the text", sizes))?;
         config["addition_embed_type"] = json!("text_time");
-        config["addition_time_embed_dim"] = json!(sizes / 6);
+        config["addition_time_embed_dim"] = json!(sizes / told);
         config["projection_class_embeddings_input_dim"] = json!(inputs);
     }
     Ok((config, Blocks { per_level, up_attends }))
@@ -107,7 +108,7 @@ pub fn vae(kind: Kind, shapes: Shapes) -> Result<(Value, usize), DrawError> {
         "norm_num_groups": GROUPS,
         "down_block_types": vec!["DownEncoderBlock2D"; levels],
         "up_block_types": vec!["UpDecoderBlock2D"; levels],
-        "scaling_factor": if kind == Kind::Sdxl { 0.13025 } else { 0.18215 },
+        "scaling_factor": if matches!(kind, Kind::Sdxl | Kind::Refiner) { 0.13025 } else { 0.18215 },
         "use_quant_conv": shapes.has("quant_conv.weight"),
         "use_post_quant_conv": shapes.has("post_quant_conv.weight"),
     });
@@ -156,7 +157,7 @@ pub fn scheduler(kind: Kind, prediction: &str, zero_snr: bool) -> Value {
     let class = match kind {
         Kind::Sd1 => "PNDMScheduler",
         Kind::Sd2 => "DDIMScheduler",
-        Kind::Sdxl => "EulerDiscreteScheduler",
+        Kind::Sdxl | Kind::Refiner => "EulerDiscreteScheduler",
     };
     json!({
         "_class_name": class, "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,

@@ -12,6 +12,8 @@ pub enum Kind {
     Sd2,
     /// Text by both.
     Sdxl,
+    /// What goes over the pictures of the former: text by OpenCLIP's.
+    Refiner,
 }
 
 pub const UNET: &str = "model.diffusion_model.";
@@ -30,8 +32,8 @@ impl Kind {
         let (clip, open_clip) = (sdxl[0].has(&has), sdxl[1].has(&has));
         if clip && open_clip {
             Ok(Self::Sdxl)
-        } else if has("conditioner.embedders.0.model.token_embedding.weight") {
-            Err(unsupported("a refiner of SDXL".into()))
+        } else if Self::Refiner.encoders()[0].has(&has) {
+            Ok(Self::Refiner)
         } else if Self::Sd2.encoders()[0].has(&has) {
             Ok(Self::Sd2)
         } else if Self::Sd1.encoders()[0].has(&has) {
@@ -50,6 +52,7 @@ impl Kind {
                 Encoder { prefix: "conditioner.embedders.0.transformer.", open_clip: false },
                 Encoder { prefix: "conditioner.embedders.1.model.", open_clip: true },
             ],
+            Kind::Refiner => &[Encoder { prefix: "conditioner.embedders.0.model.", open_clip: true }],
         }
     }
 }

@@ -79,6 +79,7 @@ impl Kind {
             Kind::Sd1 | Kind::Sd2 => Family::Sd,
             // As the family was published with.
             Kind::Sdxl => Family::Sdxl { zeros_for_empty: true },
+            Kind::Refiner => Family::Refiner { zeros_for_empty: false },
         }
     }
 }

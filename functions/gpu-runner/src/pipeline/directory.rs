@@ -66,17 +66,24 @@ fn family(index: &Config) -> Result<Family, DrawError> {
                     value.as_bool().ok_or_else(|| invalid(format!("force_zeros_for_empty_prompt = {value}")))?
                 }
             };
-            index.only("requires_aesthetics_score", false)?;
-            Family::Sdxl { zeros_for_empty }
+            if index.get("text_encoder").and_then(|entry| entry.get(1)?.as_str()).is_some() {
+                index.only("requires_aesthetics_score", false)?;
+                Family::Sdxl { zeros_for_empty }
+            } else if index.get("requires_aesthetics_score") == Some(&Value::Bool(true)) {
+                Family::Refiner { zeros_for_empty }
+            } else {
+                return Err(invalid("text_encoder is not named".into()));
+            }
         }
         other => {
             let known = "only StableDiffusionPipeline and StableDiffusionXLPipeline are supported";
             return Err(unsupported(format!("{other} ({known})")));
         }
     };
-    let texts = [("text_encoder", "CLIPTextModel"), ("text_encoder_2", "CLIPTextModelWithProjection")];
+    let class = |part| if part == "text_encoder" { "CLIPTextModel" } else { "CLIPTextModelWithProjection" };
+    let texts = family.texts().iter().map(|(part, _)| (*part, class(*part)));
     let others = [("unet", "UNet2DConditionModel"), ("vae", "AutoencoderKL")];
-    for (part, known) in texts.into_iter().take(family.texts().len()).chain(others) {
+    for (part, known) in texts.chain(others) {
         match index.get(part).and_then(|entry| entry.get(1)?.as_str()) {
             Some(class) if class == known => {}
             Some(other) => return Err(unsupported(format!("{part} {other} (only {known} is supported)"))),

@@ -26,7 +26,7 @@ pub(crate) use load::draws_parts;
 pub use load::open;
 pub use parts::{Family, Parts};
 use preview::Colours;
-pub(crate) use text::{SIZES, check_fit};
+pub(crate) use text::check_fit;
 use text::Texts;
 
 /// A model, loaded.

@@ -61,6 +61,12 @@ impl Model {
     }
 
     pub(super) fn sources(&self, job: &DrawJob) -> Result<Sources, DrawError> {
+        if job.from.is_empty() && self.texts.refines() {
+            return Err(DrawError::new(
+                Code::RequestInvalid,
+                "this model refines pictures: it draws none from text alone",
+            ));
+        }
         if job.from.is_empty() && !self.draws_parts {
             return Ok(Sources::default());
         }

@@ -17,9 +17,6 @@ use crate::models::config::invalid;
 use crate::models::unet::{Added, Conditioning, UnetConfig};
 use crate::prompt::Chunk;
 
-/// Numbers that SDXL's denoiser is told: height and width before and after, and what was cut above and to the left.
-pub(crate) const SIZES: usize = 6;
-
 /// The text encoders of a model.
 pub(super) struct Texts {
     family: Family,
@@ -54,12 +51,12 @@ impl Texts {
             .texts()
             .iter()
             .zip(&configs)
-            .enumerate()
-            .map(|(i, ((part, tokenizer), config))| {
+            .map(|((part, tokenizer), config)| {
                 let tokenizer = parts.tokenizer(tokenizer, config.max_position_embeddings, config.vocab_size)?;
                 let dtype = precision::of(part, on.dtype, parts)?;
                 let vb = VarBuilder::from_backend(parts.weights(part)?, dtype, on.device.clone());
-                Encoder::load(Part::Text(i), config, tokenizer, *part == "text_encoder_2", vb).map_err(|e| e.at(part))
+                let second = *part == "text_encoder_2";
+                Encoder::load(Part::Text(usize::from(second)), config, tokenizer, second, vb).map_err(|e| e.at(part))
             })
             .collect::<Result<Vec<_>, DrawError>>()?;
         let mut lengths = encoders.iter().map(|encoder| encoder.tokenizer.length());
@@ -84,21 +81,21 @@ impl Texts {
         // Both become as long as the longer one.
         let longest = |chunks: &[Vec<Chunk>]| chunks.iter().map(Vec::len).max().unwrap_or(0);
         let count = longest(&chunks).max(negative.as_ref().map_or(0, |(_, chunks)| longest(chunks)));
-        let mut encoded = vec![self.encoded(prompt, &chunks, count, device)?];
+        let mut encoded = vec![self.encoded(prompt, &chunks, count)?];
         if let Some((negative, chunks)) = negative {
-            let without = matches!(self.family, Family::Sdxl { zeros_for_empty: true }) && negative.is_empty();
+            let without = self.family.zeros_for_empty() && negative.is_empty();
             encoded
-                .insert(0, if without { encoded[0].zeros()? } else { self.encoded(negative, &chunks, count, device)? });
+                .insert(0, if without { encoded[0].zeros()? } else { self.encoded(negative, &chunks, count)? });
         }
         let tokens: Vec<&Tensor> = encoded.iter().map(|e| &e.tokens).collect();
         let whole: Vec<&Tensor> = encoded.iter().filter_map(|e| e.whole.as_ref()).collect();
         let added = if whole.is_empty() {
             None
         } else {
-            let (height, width) = (size.0 as f32, size.1 as f32);
-            let sizes: [f32; SIZES] = [height, width, 0.0, 0.0, height, width];
-            let sizes = Tensor::new(&[sizes], device)?.repeat((whole.len(), 1))?;
-            Some(Added { text: Tensor::cat(&whole, 0)?, sizes })
+            let size = (size.0 as f32, size.1 as f32);
+            // The negative prompt comes first, where there is one.
+            let told: Vec<Vec<f32>> = (1..=whole.len()).map(|i| self.family.told(size, i < whole.len())).collect();
+            Some(Added { text: Tensor::cat(&whole, 0)?, sizes: Tensor::new(told, device)? })
         };
         Ok(Conditioning { text: Tensor::cat(&tokens, 0)?, added })
     }
@@ -114,13 +111,12 @@ impl Texts {
         prompt: &str,
         chunks: &[Vec<Chunk>],
         count: usize,
-        device: &Device,
     ) -> Result<Encoded, DrawError> {
         let key = (prompt.to_owned(), count);
         if let Some(known) = self.known.get(&key) {
             return Ok(known.clone());
         }
-        let encoded = self.encode(chunks, count, device)?;
+        let encoded = self.encode(chunks, count)?;
         let size = |tensor: &Tensor| tensor.elem_count() * tensor.dtype().size_in_bytes();
         let bytes = (size(&encoded.tokens) + encoded.whole.as_ref().map_or(0, size) + prompt.len()) as u64;
         if self.known.make_room(bytes) {
@@ -134,7 +130,7 @@ impl Texts {
     }
 
     /// The first chunk stands for the whole; where there are fewer than `count`, those of an empty prompt follow.
-    fn encode(&self, chunks: &[Vec<Chunk>], count: usize, device: &Device) -> Result<Encoded, DrawError> {
+    fn encode(&self, chunks: &[Vec<Chunk>], count: usize) -> Result<Encoded, DrawError> {
         let mut tokens = Vec::with_capacity(self.encoders.len());
         let mut whole = None;
         for (encoder, chunks) in self.encoders.iter().zip(chunks) {
@@ -142,7 +138,7 @@ impl Texts {
             let padding = empty.iter().cycle().take(count - chunks.len());
             let mut states = Vec::with_capacity(count);
             for (i, chunk) in chunks.iter().chain(padding).enumerate() {
-                let (hidden, of_chunk) = encoder.encode(chunk, device)?;
+                let (hidden, of_chunk) = encoder.encode(chunk)?;
                 if i == 0 {
                     whole = of_chunk.or(whole);
                 }
@@ -158,9 +154,15 @@ impl Texts {
         self.encoders.iter().map(|encoder| encoder.width).collect()
     }
 
-    /// Shape of a layer's weight.
+    /// Shape of a layer's weight. `index` counts from SDXL's first encoder, also where only the second is there.
     pub fn shape(&self, index: usize, layer: &str) -> Option<Vec<usize>> {
+        let index = index.checked_sub(usize::from(self.refines()))?;
         self.encoders.get(index)?.network.shape(layer)
+    }
+
+    /// Whether the model goes over pictures, and draws none from text alone.
+    pub fn refines(&self) -> bool {
+        matches!(self.family, Family::Refiner { .. })
     }
 
     /// All encoders under these LoRAs; none of those that are so already.
@@ -208,8 +210,8 @@ pub(crate) fn check_fit(family: Family, texts: &[TextConfig], unet: &UnetConfig)
     }
     match (family, &unet.added, texts.last()) {
         (Family::Sd, None, _) => Ok(()),
-        (Family::Sdxl { .. }, Some(added), Some(last)) => {
-            let given = last.projection_dim + SIZES * added.sines;
+        (Family::Sdxl { .. } | Family::Refiner { .. }, Some(added), Some(last)) => {
+            let given = last.projection_dim + family.told((0.0, 0.0), false).len() * added.sines;
             if added.inputs == given {
                 return Ok(());
             }

@@ -9,7 +9,7 @@ use gpu_runner::noise::Noise;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub const FAMILIES: [&str; 3] = ["sd1", "sd2", "sdxl"];
+pub const FAMILIES: [&str; 4] = ["sd1", "sd2", "sdxl", "refiner"];
 
 #[derive(Deserialize)]
 pub struct Family {
@@ -37,6 +37,16 @@ pub fn fixtures() -> PathBuf {
 impl Family {
     pub fn read(name: &str) -> Self {
         serde_json::from_slice(&fs::read(fixtures().join(format!("checkpoints/{name}.json"))).unwrap()).unwrap()
+    }
+
+    /// Whether a level of the denoiser's has attention; from the largest picture.
+    pub fn attends(&self, level: usize) -> bool {
+        self.configs["unet"]["down_block_types"][level] == "CrossAttnDownBlock2D"
+    }
+
+    /// Whether it goes over pictures, and draws none from text alone.
+    pub fn refines(&self) -> bool {
+        !self.configs.contains_key("text_encoder")
     }
 
     /// A value for every tensor of the file; by name, so that the order does not matter.
@@ -86,14 +96,20 @@ impl Family {
             candle_core::safetensors::save(tensors, dir.join(part).join(format!("{stem}.safetensors"))).unwrap();
             fs::write(dir.join(part).join("config.json"), self.configs[part].to_string()).unwrap();
         }
-        let two = parts.contains_key("text_encoder_2");
         let mut index = json!({
-            "_class_name": if two { "StableDiffusionXLPipeline" } else { "StableDiffusionPipeline" },
-            "text_encoder": ["transformers", "CLIPTextModel"], "unet": ["diffusers", "UNet2DConditionModel"],
+            "_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
             "vae": ["diffusers", "AutoencoderKL"],
         });
-        if two {
+        if parts.contains_key("text_encoder") {
+            index["text_encoder"] = json!(["transformers", "CLIPTextModel"]);
+        }
+        if parts.contains_key("text_encoder_2") {
+            index["_class_name"] = json!("StableDiffusionXLPipeline");
             index["text_encoder_2"] = json!(["transformers", "CLIPTextModelWithProjection"]);
+        }
+        if self.refines() {
+            index["requires_aesthetics_score"] = json!(true);
+            index["force_zeros_for_empty_prompt"] = json!(false);
         }
         fs::write(dir.join("model_index.json"), index.to_string()).unwrap();
         let scheduler = json!({
@@ -103,7 +119,11 @@ impl Family {
         fs::create_dir_all(dir.join("scheduler")).unwrap();
         fs::write(dir.join("scheduler/scheduler_config.json"), scheduler.to_string()).unwrap();
         // OpenCLIP's encoders are fed another word after the end.
-        let first = if self.configs["text_encoder"]["hidden_act"] == "gelu" { "tokenizer_2" } else { "tokenizer" };
+        let first = if self.configs.get("text_encoder").is_some_and(|text| text["hidden_act"] == "gelu") {
+            "tokenizer_2"
+        } else {
+            "tokenizer"
+        };
         copy(&fixtures().join("sdxl").join(first), &dir.join("tokenizer"));
         copy(&fixtures().join("sdxl/tokenizer_2"), &dir.join("tokenizer_2"));
     }

@@ -77,7 +77,16 @@ fn published_files_are_understood() {
                     continue;
                 };
                 let levels = expected.as_array().or(seen.as_array()).map_or(1, Vec::len);
-                assert_eq!(per_level(seen, levels), per_level(expected, levels), "{name} {part}: {key}");
+                let (mut seen, mut expected) = (per_level(seen, levels), per_level(expected, levels));
+                if key == "transformer_layers_per_block" {
+                    // Where a level does not attend nothing is told of it, but by the middle of the last one.
+                    let attends = |level: usize| level + 1 == levels || family.attends(level);
+                    let mut level = 0..levels;
+                    seen.retain(|_| attends(level.next().unwrap()));
+                    let mut level = 0..levels;
+                    expected.retain(|_| attends(level.next().unwrap()));
+                }
+                assert_eq!(seen, expected, "{name} {part}: {key}");
             }
         }
         let scheduler = checkpoint.config("scheduler").unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use gpu_runner::Code;
 use gpu_runner::backend::{Backend, CandleBackend, Control};
 use gpu_runner::checkpoint::Checkpoint;
@@ -120,8 +120,8 @@ fn what_does_not_fit_in_memory_is_not_begun() {
     let error = backend.draw(&job(&path), &mut |_| Control::Continue).unwrap_err();
     assert_eq!(error.code, Code::OutOfMemory, "{error}");
     // What is in a file and no part of the model does not count.
-    assert!(memory::weights(&path).unwrap() > 4 << 40);
+    assert!(memory::weights(&path, DType::F32).unwrap() > 4 << 40);
     family.tensors.last_mut().unwrap().0 = "model_ema.more".into();
     sparse(&family, json!({}), &path);
-    assert!(memory::weights(&path).unwrap() < 16 << 20);
+    assert!(memory::weights(&path, DType::F32).unwrap() < 16 << 20);
 }

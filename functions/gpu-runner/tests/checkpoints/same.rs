@@ -4,7 +4,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use domain::runner::DrawParams;
 use gpu_runner::Code;
-use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Picture};
+use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Picture, Rgb};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -38,6 +38,16 @@ fn a_file_draws_what_its_directory_draws() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         candle_core::safetensors::save(&tensors, &file).unwrap();
 
+        let job = |model: &Path| {
+            let mut job = job(model);
+            if family.refines() {
+                job.params.from_images = vec!["picture".into()];
+                job.params.strength = Some(0.7);
+                job.from =
+                    vec![Rgb { width: 72, height: 64, bytes: (0..72 * 64 * 3).map(|i| (i * 7) as u8).collect() }];
+            }
+            job
+        };
         let expected = draw(&job(&dir.path().join("model")), None).unwrap();
         let bytes = &expected[0].rgb.bytes;
         assert!(bytes.iter().any(|b| *b != bytes[0]), "{name}: a picture of one colour");

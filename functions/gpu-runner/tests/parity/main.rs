@@ -7,6 +7,7 @@ mod gradients;
 mod inpaint;
 mod modules;
 mod reference;
+mod refiner;
 mod run;
 mod samplers;
 mod schedules;

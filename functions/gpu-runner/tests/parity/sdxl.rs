@@ -111,6 +111,13 @@ fn no_negative_prompt_is_what_the_index_says() {
     });
 }
 
+/// Writes a file of JSON anew.
+pub fn changed(file: &Path, change: impl Fn(&mut serde_json::Value)) {
+    let mut value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(file, value.to_string()).unwrap();
+}
+
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -138,11 +145,10 @@ fn latents_are_brought_to_unit_variance_by_channel() {
     let mut reference = Reference::open_with("sdxl", "spread.safetensors");
     let dir = tempfile::TempDir::new().unwrap();
     copy(&reference.dir, dir.path());
-    let config = dir.path().join("vae/config.json");
-    let mut vae: serde_json::Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
-    vae["latents_mean"] = json!([0.4, -1.2, 0.1, 0.7]);
-    vae["latents_std"] = json!([1.5, 0.6, 2.5, 0.9]);
-    std::fs::write(&config, vae.to_string()).unwrap();
+    changed(&dir.path().join("vae/config.json"), |vae| {
+        vae["latents_mean"] = json!([0.4, -1.2, 0.1, 0.7]);
+        vae["latents_std"] = json!([1.5, 0.6, 2.5, 0.9]);
+    });
     reference.dir = dir.path().to_path_buf();
     let drawn = draw_changed(&reference, |_| {});
     compare_bytes(&reference, &drawn[..1]);
