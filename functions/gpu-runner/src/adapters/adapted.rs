@@ -19,6 +19,9 @@ use crate::models::unet::Unet;
 use crate::nn::Visit;
 use crate::weights::Source;
 
+/// Of a weight in single precision at once: itself, what it changes by, that times its scale, and the sum.
+const SINGLES: u64 = 4;
+
 /// A network that shows its layers.
 pub trait Layers {
     fn layers(&mut self, visit: &mut Visit) -> candle_core::Result<()>;
@@ -82,12 +85,7 @@ impl<N: Layers> Adapted<N> {
     /// to fit.
     pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Option<Change>, DrawError> {
         let shares = self.wanted(loras);
-        let nothing = Vec::new();
-        let touched: BTreeMap<&String, &Vec<Share>> = shares
-            .iter()
-            .chain(self.shares.keys().filter(|name| !shares.contains_key(*name)).map(|name| (name, &nothing)))
-            .filter(|(name, wanted)| self.shares.get(*name).is_none_or(|now| now != *wanted))
-            .collect();
+        let touched = self.touched(&shares);
         if touched.is_empty() {
             return Ok(None);
         }
@@ -96,6 +94,20 @@ impl<N: Layers> Adapted<N> {
             .map(|(name, wanted)| Ok((name.clone(), self.sum(name, wanted, loras)?)))
             .collect::<Result<_, DrawError>>()?;
         Ok(Some(Change { weights, shares }))
+    }
+
+    /// Bytes that this takes beside the network at its most: weights that change are made anew before they take the place
+    /// of those that were, and one of them with what it changes by is in single precision.
+    pub fn takes(&self, loras: &[(Arc<Lora>, f64)]) -> u64 {
+        let shares = self.wanted(loras);
+        let (mut all, mut largest) = (0u64, 0);
+        for name in self.touched(&shares).into_keys() {
+            let numbers = self.source.shape(name).map_or(0, |shape| shape.elem_count() as u64);
+            all = all.saturating_add(numbers);
+            largest = numbers.max(largest);
+        }
+        let each = |dtype: DType| dtype.size_in_bytes() as u64;
+        all.saturating_mul(each(self.source.dtype())).saturating_add(largest.saturating_mul(SINGLES * each(DType::F32)))
     }
 
     /// Where it fails, the layers it was about are written again at the next change.
@@ -110,6 +122,13 @@ impl<N: Layers> Adapted<N> {
         })?;
         self.shares = shares;
         Ok(())
+    }
+
+    /// Weights that are to be other than they are, and what is to be in them.
+    fn touched<'a>(&'a self, wanted: &'a HashMap<String, Vec<Share>>) -> BTreeMap<&'a String, &'a [Share]> {
+        let back = self.shares.keys().filter(|name| !wanted.contains_key(*name)).map(|name| (name, &[][..]));
+        let wanted = wanted.iter().map(|(name, shares)| (name, shares.as_slice()));
+        wanted.chain(back).filter(|(name, wanted)| self.shares.get(*name).is_none_or(|now| now != wanted)).collect()
     }
 
     /// Weights to change, and who changes each.

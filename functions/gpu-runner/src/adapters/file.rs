@@ -49,6 +49,11 @@ pub(super) fn open(path: &Path) -> Result<Weights, DrawError> {
     })
 }
 
+/// Bytes that what is in a file takes once it is read.
+pub fn takes(path: &Path) -> Result<u64, DrawError> {
+    Ok(open(path)?.numbers("").saturating_mul(DType::F32.size_in_bytes() as u64))
+}
+
 /// Reads a tensor in single precision; all its values are numbers.
 pub(super) fn load(file: &Weights, name: &str, device: &Device) -> Result<Tensor, DrawError> {
     let tensor = file.load(name, DType::F32, device).map_err(|e| invalid(e.to_string()))?;

@@ -10,6 +10,6 @@ mod names;
 
 pub use adapted::{Adapted, Change, Layers};
 pub use embedding::Embedding;
-pub use file::Stamp;
+pub use file::{Stamp, takes};
 pub use lora::Lora;
 pub use names::Part;

@@ -39,9 +39,9 @@ impl CandleBackend {
         sampler: Sampler,
         events: &mut dyn FnMut(Progress) -> Control,
     ) -> Result<Vec<Picture>, DrawError> {
-        let takes = self.model(&job.model)?.takes(job.params.width, job.params.height);
+        let takes = self.model(&job.model)?.takes(job)?;
         if !self.models.make_room_beside_last(takes) {
-            return Err(too_large("the picture", takes));
+            return Err(too_large("what the job asks for", takes));
         }
         self.model(&job.model)?.draw(job, sampler, events)
     }

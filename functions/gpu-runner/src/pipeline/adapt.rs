@@ -1,10 +1,11 @@
 //! Bringing a loaded model to what a job asks for: LoRAs, learned words, hypernetworks. Either all of it takes effect or
 //! nothing does.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Model;
-use crate::adapters::{Embedding, Lora, Part, Stamp, hypernetwork};
+use crate::adapters::{Embedding, Lora, Part, Stamp, hypernetwork, takes};
 use crate::backend::DrawJob;
 use crate::models::unet::Hypernetwork;
 use crate::{Code, DrawError};
@@ -23,13 +24,7 @@ impl Model {
         let mut opened = Opened::default();
         let mut loras = Vec::with_capacity(job.loras.len());
         for (path, strength) in &job.loras {
-            let stamp = Stamp::of(path)?;
-            let known = self.opened.loras.iter().chain(&opened.loras).find(|(of, _)| *of == stamp);
-            let lora = match known {
-                Some((_, lora)) => lora.clone(),
-                None => Arc::new(Lora::open(path).map_err(|e| e.at(path.display()))?),
-            };
-            lora.check(|part, layer| self.shape(part, layer)).map_err(|e| e.at(path.display()))?;
+            let (stamp, lora) = self.lora(path, &opened)?;
             opened.loras.push((stamp, lora.clone()));
             loras.push((lora, *strength));
         }
@@ -71,6 +66,32 @@ impl Model {
         self.texts.teach(words);
         self.opened = opened;
         Ok(())
+    }
+
+    /// Bytes that what a job asks for takes beside the model: all the time, and while weights are made anew.
+    pub(super) fn adapting(&self, job: &DrawJob) -> Result<(u64, u64), DrawError> {
+        let files = job.embeddings.iter().map(|(path, _)| path).chain(job.hypernetworks.iter().map(|(path, _)| path));
+        let kept = files.map(|path| takes(path).map_err(|e| e.at(path.display()))).sum::<Result<u64, _>>()?;
+        let mut opened = Opened::default();
+        let mut loras = Vec::with_capacity(job.loras.len());
+        for (path, strength) in &job.loras {
+            let (stamp, lora) = self.lora(path, &opened)?;
+            opened.loras.push((stamp, lora.clone()));
+            loras.push((lora, *strength));
+        }
+        Ok((kept, self.unet.takes(&loras).saturating_add(self.texts.takes(&loras))))
+    }
+
+    /// One that fits this model, as it was opened before or is now.
+    fn lora(&self, path: &Path, opened: &Opened) -> Result<(Stamp, Arc<Lora>), DrawError> {
+        let stamp = Stamp::of(path)?;
+        let known = self.opened.loras.iter().chain(&opened.loras).find(|(of, _)| *of == stamp);
+        let lora = match known {
+            Some((_, lora)) => lora.clone(),
+            None => Arc::new(Lora::open(path).map_err(|e| e.at(path.display()))?),
+        };
+        lora.check(|part, layer| self.shape(part, layer)).map_err(|e| e.at(path.display()))?;
+        Ok((stamp, lora))
     }
 
     fn shape(&self, part: Part, layer: &str) -> Option<Vec<usize>> {

@@ -11,6 +11,7 @@ use super::eyes::Eyes;
 use super::parts::Parts;
 use super::precision;
 use crate::DrawError;
+use crate::backend::DrawJob;
 use crate::checkpoint::Checkpoint;
 
 /// What sees pictures stays in single precision.
@@ -39,8 +40,14 @@ fn all(parts: &dyn Parts, dtype: DType) -> Result<u64, DrawError> {
 }
 
 impl Model {
-    /// Bytes that drawing a picture of this size takes beside the weights, at its most: when it is decoded.
-    pub fn takes(&self, width: u32, height: u32) -> u64 {
+    /// Bytes that a job takes beside the weights, at its most: what it keeps of embeddings and hypernetworks, and either
+    /// weights that are made anew under LoRAs, or a picture when it is decoded.
+    pub fn takes(&self, job: &DrawJob) -> Result<u64, DrawError> {
+        let (kept, anew) = self.adapting(job)?;
+        Ok(self.picture(job.params.width, job.params.height).max(anew).saturating_add(kept))
+    }
+
+    fn picture(&self, width: u32, height: u32) -> u64 {
         let pixels = u64::from(width).saturating_mul(u64::from(height));
         // Without cuDNN a GPU lays out what each pixel's kernel sees.
         let beside = if self.on.device.is_cpu() || cfg!(feature = "cudnn") { 0 } else { KERNEL };

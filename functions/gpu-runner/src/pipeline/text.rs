@@ -165,6 +165,11 @@ impl Texts {
         matches!(self.family, Family::Refiner { .. })
     }
 
+    /// Bytes that bringing all encoders under these LoRAs takes beside them.
+    pub fn takes(&self, loras: &[(Arc<Lora>, f64)]) -> u64 {
+        self.encoders.iter().fold(0, |sum, encoder| sum.saturating_add(encoder.network.takes(loras)))
+    }
+
     /// All encoders under these LoRAs; none of those that are so already.
     pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Vec<Option<Change>>, DrawError> {
         self.encoders.iter().map(|encoder| encoder.network.under(loras)).collect()

@@ -28,6 +28,11 @@ impl Source {
         VarBuilder::from_backend(Box::new(self.clone()), tensors.dtype(), tensors.device().clone())
     }
 
+    /// What tensors are read as.
+    pub fn dtype(&self) -> DType {
+        self.0.tensors.dtype()
+    }
+
     /// Names of all that was asked for, in no order.
     pub fn names(&self) -> Vec<String> {
         self.0.asked.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()

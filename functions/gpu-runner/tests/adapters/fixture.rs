@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use gpu_runner::DrawError;
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents};
+use gpu_runner::pipeline::Model;
 use serde_json::json;
 
 /// Of a whole run, relative to the largest value.
@@ -17,7 +18,7 @@ pub fn fixtures() -> PathBuf {
 
 /// A model, the files for it, and the ends of the reference's runs.
 pub struct Fixture {
-    model: PathBuf,
+    pub model: PathBuf,
     dir: PathBuf,
     ends: HashMap<String, Tensor>,
     backend: CandleBackend,
@@ -28,6 +29,16 @@ impl Fixture {
         let (model, dir) = (fixtures().join(layout), fixtures().join("adapters").join(layout));
         let ends = candle_core::safetensors::load(dir.join("reference.safetensors"), &Device::Cpu).unwrap();
         Self { model, dir, ends, backend: CandleBackend::new(Device::Cpu) }
+    }
+
+    /// The model, without the backend.
+    pub fn loaded(&self) -> Model {
+        Model::load(&self.model, Device::Cpu).unwrap()
+    }
+
+    /// From now on with so many bytes.
+    pub fn budget(&mut self, bytes: u64) {
+        self.backend = CandleBackend::new(Device::Cpu).with_memory(Some(bytes));
     }
 
     pub fn file(&self, name: &str) -> PathBuf {

@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
+use candle_core::DType;
 use gpu_runner::Code;
+use gpu_runner::backend::{Control, DrawJob};
+use gpu_runner::pipeline::memory;
 
 use crate::fixture::Fixture;
 
@@ -64,4 +67,43 @@ fn a_refused_job_changes_nothing() {
     std::fs::remove_file(&path).unwrap();
     std::fs::copy(fixture.file("peft"), &path).unwrap();
     assert!(fixture.draw(&job).unwrap() != first);
+}
+
+/// What a job's files make anew, and what they bring, is told before any of it is allocated.
+#[test]
+fn what_adapters_take_must_fit_as_well() {
+    let mut fixture = Fixture::open("sd15");
+    let mut model = fixture.loaded();
+    // Of a size at which the picture is the least of it.
+    let with = |lora: Option<f64>| {
+        let mut job = fixture.job();
+        (job.params.width, job.params.height) = (8, 8);
+        job.loras = lora.map(|strength| (fixture.file("kohya"), strength)).into_iter().collect();
+        job
+    };
+    let plain = model.takes(&with(None)).unwrap();
+    let under = model.takes(&with(Some(0.8))).unwrap();
+    // The weights of the denoiser alone that this file changes.
+    assert!(plain < 20_000 && under > 256_256, "{plain} {under}");
+    assert_eq!(model.takes(&with(Some(0.0))).unwrap(), plain);
+    let mut drawn = fixture.job();
+    drawn.loras = with(Some(0.8)).loras;
+    model.draw(&drawn, drawn.check().unwrap(), &mut |_| Control::Continue).unwrap();
+    // It is there by now, and to take it back is as much.
+    assert_eq!(model.takes(&with(Some(0.8))).unwrap(), plain);
+    assert_eq!(model.takes(&with(None)).unwrap(), under);
+
+    let plain = fixture.job();
+    let mut bent = fixture.job();
+    bent.hypernetworks = vec![(fixture.file("relu"), 1.0)];
+    let takes = |job: &DrawJob| fixture.loaded().takes(job).unwrap();
+    let (less, more) = (takes(&plain), takes(&bent));
+    let length = std::fs::metadata(fixture.file("relu")).unwrap().len();
+    assert!(more - less > length / 2 && more - less <= length * 2, "{} of {length}", more - less);
+    fixture.budget(memory::weights(&fixture.model, DType::F32).unwrap() + more - 1);
+    let error = fixture.draw(&bent).unwrap_err();
+    assert_eq!((error.code, error.retryable()), (Code::OutOfMemory, true), "{error}");
+    fixture.draw(&plain).unwrap();
+    fixture.budget(memory::weights(&fixture.model, DType::F32).unwrap() + more);
+    fixture.draw(&bent).unwrap();
 }
