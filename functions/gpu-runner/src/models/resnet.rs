@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 
 use crate::nn::{Activation, Around, Conv, GroupNorm, Linear, Visit, conv, linear};
 
+#[derive(Clone)]
 pub struct Resnet {
     norm1: GroupNorm,
     conv1: Conv,
@@ -49,15 +50,23 @@ impl Resnet {
         self.shortcut.iter_mut().try_for_each(|shortcut| visit(&format!("{at}.conv_shortcut"), shortcut))
     }
 
-    /// x (batch, inputs, h, w), time (batch, width) → (batch, outputs, h, w).
-    pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
+    /// x (batch, inputs, h, w), time (batch, width) → (batch, outputs, h, w). Takes x, which is let go of as soon as it
+    /// can be: it may be the largest picture there is.
+    pub fn forward(&self, x: Tensor, time: Option<&Tensor>) -> Result<Tensor> {
         let shift = match (&self.time, time) {
             (Some(project), Some(time)) => Some(project.forward(&self.act.apply(time)?)?),
             _ => None,
         };
         let around = Around { norm: Some((&self.norm1, self.act)), shift: shift.as_ref(), residual: None };
-        let h = self.conv1.forward_with(x, around)?;
-        let x = self.shortcut.as_ref().map_or(Ok(x.clone()), |shortcut| shortcut.forward(x))?;
+        let h = self.conv1.forward_with(&x, around)?;
+        let x = match &self.shortcut {
+            Some(shortcut) => {
+                let through = shortcut.forward(&x)?;
+                drop(x);
+                through
+            }
+            None => x,
+        };
         let around = Around { norm: Some((&self.norm2, self.act)), shift: None, residual: Some(&x) };
         let sum = self.conv2.forward_with(&h, around)?;
         if self.scale == 1.0 { Ok(sum) } else { sum / self.scale }

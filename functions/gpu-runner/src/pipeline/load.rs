@@ -56,7 +56,7 @@ impl Model {
         let widths = unet_config.down.iter().flat_map(|level| [level.channels, level.context]).collect();
         let build = |vb| Unet::load(&unet_config, vb);
         let unet = Adapted::load(Part::Unet, weights("unet")?, build).map_err(in_part("unet"))?;
-        let vae = Vae::load(&vae_config, weights("vae")?).map_err(in_part("vae"))?;
+        let vae = Vae::for_drawing(&vae_config, weights("vae")?).map_err(in_part("vae"))?;
         Ok(Self {
             texts,
             unet,

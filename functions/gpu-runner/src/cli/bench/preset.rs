@@ -63,26 +63,28 @@ impl Preset {
 
     /// With the weights in `dir`, which are written there when they are not; without one, made up in memory.
     pub fn open(self, dir: Option<&Path>, on: &Compute) -> Result<Network> {
-        let Some(dir) = dir else { return self.load(&self.checked()?, RandomWeights::new(0).builder_on(on)) };
+        let Some(dir) = dir else { return self.load(&self.checked()?, RandomWeights::new(0).builder_on(on), false) };
         let path = dir.join("config.json");
         if !path.is_file() {
             std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
             let weights = RandomWeights::new(0);
-            self.load(&self.checked()?, weights.builder())?;
+            self.load(&self.checked()?, weights.builder(), true)?;
             weights.save(&dir.join(format!("{STEM}.safetensors")))?;
             std::fs::write(&path, serde_json::to_string_pretty(&self.config())?)?;
         }
         let weights = Weights::open(dir, STEM)?.into_builder(on.dtype, &on.device);
-        self.load(&Config::read(&path)?, weights)
+        self.load(&Config::read(&path)?, weights, false)
     }
 
-    fn load(self, config: &Config, weights: VarBuilder) -> Result<Network> {
+    /// `whole`: with what a call does not need.
+    fn load(self, config: &Config, weights: VarBuilder<'static>, whole: bool) -> Result<Network> {
         Ok(match self {
             Preset::UnetSmall | Preset::UnetSd15 => {
                 Network::Unet(Box::new(Unet::load(&UnetConfig::checked(config)?, weights)?))
             }
             Preset::VaeSmall | Preset::VaeSd => {
-                Network::Vae(Box::new(Vae::load(&VaeConfig::checked(config)?, weights)?))
+                let load = if whole { Vae::load } else { Vae::for_drawing };
+                Network::Vae(Box::new(load(&VaeConfig::checked(config)?, weights)?))
             }
         })
     }

@@ -49,7 +49,7 @@ impl Down {
         skips: &mut Vec<Tensor>,
     ) -> Result<Tensor> {
         for layer in &self.layers {
-            x = layer.forward(&x, time, text, sight)?;
+            x = layer.forward(x, time, text, sight)?;
             skips.push(x.clone());
         }
         if let Some(downsample) = &self.downsample {
@@ -89,8 +89,8 @@ impl Middle {
     }
 
     pub fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
-        let x = self.first.forward(x, Some(time))?;
-        self.last.forward(&self.transformer.forward(&x, text, sight)?, Some(time))
+        let x = self.first.forward(x.clone(), Some(time))?;
+        self.last.forward(self.transformer.forward(&x, text, sight)?, Some(time))
     }
 }
 
@@ -141,7 +141,8 @@ impl Up {
     ) -> Result<Tensor> {
         for layer in &self.layers {
             let Some(skip) = skips.pop() else { candle_core::bail!("the way up is longer than the way down") };
-            x = layer.forward(&Tensor::cat(&[x, skip], 1)?, time, text, sight)?;
+            let both = Tensor::cat(&[x, skip], 1)?;
+            x = layer.forward(both, time, text, sight)?;
         }
         match (&self.upsample, skips.last()) {
             (Some(upsample), Some(next)) => upsample.forward(&x, (next.dim(2)?, next.dim(3)?)),
@@ -180,7 +181,7 @@ impl Layer {
         self.transformer.iter_mut().for_each(|transformer| transformer.bend(hypernetworks));
     }
 
-    fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
+    fn forward(&self, x: Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
         let x = self.resnet.forward(x, Some(time))?;
         match &self.transformer {
             Some(transformer) => transformer.forward(&x, text, sight),

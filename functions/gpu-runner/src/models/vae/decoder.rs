@@ -47,10 +47,10 @@ impl Decoder {
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = self.middle.forward(&self.conv_in.forward(x)?)?;
+        let mut x = self.middle.forward(self.conv_in.forward(x)?)?;
         for (resnets, upsample) in &self.levels {
             for resnet in resnets {
-                x = resnet.forward(&x, None)?;
+                x = resnet.forward(x, None)?;
             }
             if let Some(upsample) = upsample {
                 x = upsample.forward(&x, (2 * x.dim(2)?, 2 * x.dim(3)?))?;

@@ -50,13 +50,13 @@ impl Encoder {
         let mut x = self.conv_in.forward(x)?;
         for (resnets, downsample) in &self.levels {
             for resnet in resnets {
-                x = resnet.forward(&x, None)?;
+                x = resnet.forward(x, None)?;
             }
             if let Some(downsample) = downsample {
                 x = downsample.forward(&x)?;
             }
         }
-        let x = self.middle.forward(&x)?;
+        let x = self.middle.forward(x)?;
         self.conv_out.forward_with(&x, Around { norm: Some((&self.norm_out, self.act)), ..Default::default() })
     }
 }

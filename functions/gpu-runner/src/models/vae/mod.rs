@@ -5,6 +5,7 @@ mod attention;
 mod config;
 mod decoder;
 mod encoder;
+mod encoding;
 mod scale;
 
 use candle_core::{DType, Result, Tensor};
@@ -12,7 +13,7 @@ use candle_nn::VarBuilder;
 
 pub use config::VaeConfig;
 use decoder::Decoder;
-use encoder::Encoder;
+use encoding::Encoding;
 use scale::Scale;
 
 use super::resnet::{Resnet, ResnetConfig};
@@ -26,25 +27,29 @@ const EPS: f64 = 1e-6;
 pub struct Vae {
     dtype: DType,
     /// Files made for drawing from text alone leave it out.
-    encoder: Option<Encoder>,
-    quant: Option<Conv>,
+    encoding: Option<Encoding>,
     post_quant: Option<Conv>,
     decoder: Decoder,
     scale: Scale,
 }
 
 impl Vae {
-    pub fn load(config: &VaeConfig, vb: VarBuilder) -> Result<Self> {
+    /// Reads all of it.
+    pub fn load(config: &VaeConfig, vb: VarBuilder<'static>) -> Result<Self> {
+        let vae = Self::for_drawing(config, vb)?;
+        vae.encoding.as_ref().map(Encoding::get).transpose()?;
+        Ok(vae)
+    }
+
+    /// Leaves the way from pictures to latents where it is until a picture goes it.
+    pub fn for_drawing(config: &VaeConfig, vb: VarBuilder<'static>) -> Result<Self> {
         let latent = config.latent_channels;
-        let pointwise = |on: bool, channels: usize, name: &str| -> Result<Option<Conv>> {
-            if on { Ok(Some(conv(channels, channels, 1, vb.pp(name))?)) } else { Ok(None) }
-        };
+        let post_quant = config.use_post_quant_conv.then(|| conv(latent, latent, 1, vb.pp("post_quant_conv")));
         let encodes = vb.contains_tensor("encoder.conv_in.weight");
         Ok(Self {
             dtype: vb.dtype(),
-            encoder: if encodes { Some(Encoder::load(config, vb.pp("encoder"))?) } else { None },
-            quant: pointwise(config.use_quant_conv && encodes, 2 * latent, "quant_conv")?,
-            post_quant: pointwise(config.use_post_quant_conv, latent, "post_quant_conv")?,
+            encoding: encodes.then(|| Encoding::new(config, vb.clone())),
+            post_quant: post_quant.transpose()?,
             decoder: Decoder::load(config, vb.pp("decoder"))?,
             scale: Scale::of(config, vb.device())?,
         })
@@ -52,16 +57,15 @@ impl Vae {
 
     /// Whether there is a way from pictures to latents; without one `moments` and `encode` fail.
     pub fn encodes(&self) -> bool {
-        self.encoder.is_some()
+        self.encoding.is_some()
     }
 
     /// Pictures (batch, 3, h, w) within −1 to 1 → mean and logarithm of the variance, together
     /// (batch, 2 × latent channels, h / factor, w / factor), before scaling.
     pub fn moments(&self, pictures: &Tensor) -> Result<Tensor> {
-        let Some(encoder) = &self.encoder else { candle_core::bail!("the autoencoder has no encoder") };
+        let Some(encoding) = &self.encoding else { candle_core::bail!("the autoencoder has no encoder") };
         let x = pictures.to_dtype(self.dtype)?;
-        let h = within_pool(x.device(), || encoder.forward(&x))?;
-        self.quant.as_ref().map_or(Ok(h.clone()), |quant| quant.forward(&h))?.to_dtype(pictures.dtype())
+        within_pool(x.device(), || encoding.forward(&x))?.to_dtype(pictures.dtype())
     }
 
     /// What the denoiser works on: the mean of the pictures' latents, scaled to unit variance.
@@ -107,12 +111,12 @@ impl Middle {
         Ok(Self { first: resnet(0)?, attention, last: resnet(1)? })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: Tensor) -> Result<Tensor> {
         let mut x = self.first.forward(x, None)?;
         if let Some(attention) = &self.attention {
             x = attention.forward(&x)?;
         }
-        self.last.forward(&x, None)
+        self.last.forward(x, None)
     }
 }
 
