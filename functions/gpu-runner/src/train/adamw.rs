@@ -1,11 +1,13 @@
 //! AdamW (Loshchilov and Hutter 2017), as the reference's `torch.optim.AdamW` computes it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 use serde::Serialize;
 
+use super::inplace::{Descend, Mix};
 use super::plan::within;
 use crate::DrawError;
 
@@ -43,21 +45,19 @@ impl AdamW {
         (scale, rate, step): (f64, f64, usize),
     ) -> Result<()> {
         let (beta1, beta2) = self.betas;
-        let gradient = if scale == 1.0 { gradient.clone() } else { (gradient * scale)? };
-        let (first, second) = match moments.0.remove(name) {
-            Some([first, second]) => (
-                ((first * beta1)? + (&gradient * (1.0 - beta1))?)?,
-                ((second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?,
-            ),
-            None => ((&gradient * (1.0 - beta1))?, (gradient.sqr()? * (1.0 - beta2))?),
+        let [first, second] = match moments.0.entry(name.to_string()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert([gradient.zeros_like()?, gradient.zeros_like()?]),
         };
+        Mix { keep: beta1, add: (1.0 - beta1) * scale, squared: false }.apply(first, gradient)?;
+        Mix { keep: beta2, add: (1.0 - beta2) * scale * scale, squared: true }.apply(second, gradient)?;
         let powers = (step + 1).min(i32::MAX as usize) as i32;
         let (bias1, bias2) = (1.0 - beta1.powi(powers), 1.0 - beta2.powi(powers));
-        let size = ((second.sqrt()? / bias2.sqrt())? + self.eps)?;
-        let kept = (var.as_detached_tensor() * (1.0 - rate * self.decay))?;
-        var.set(&(kept - ((&first * (rate / bias1))? / size)?)?)?;
-        moments.0.insert(name.to_string(), [first, second]);
-        Ok(())
+        let descend = Descend { keep: 1.0 - rate * self.decay, size: rate / bias1, root: bias2.sqrt(), eps: self.eps };
+        match descend.apply(&var.as_detached_tensor(), [first, second])? {
+            Some(lower) => var.set(&lower),
+            None => Ok(()),
+        }
     }
 }
 

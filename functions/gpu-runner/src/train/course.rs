@@ -7,6 +7,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 
 use super::adamw::{length, shortened};
+use super::inplace::Mix;
 use super::parameters::Parameters;
 use super::plan::Course;
 use super::state::{Now, State};
@@ -48,7 +49,7 @@ impl Learned<'_> {
         let all = self.parameters.all().into_iter();
         all.map(|(name, var)| {
             let tensor = match self.now.averages.get(&name) {
-                Some(average) => average.clone(),
+                Some(average) => average.copy()?,
                 None => var.as_detached_tensor().copy()?,
             };
             Ok((name, tensor))
@@ -129,13 +130,13 @@ impl Course {
     }
 }
 
-/// average += (1 − decay) · (parameter − average); at the beginning with less decay, as the reference's `EMAModel` has it.
+/// decay · average + (1 − decay) · parameter; at the beginning with less decay, as the reference's `EMAModel` has it.
 fn average(all: &[(String, candle_core::Var)], decay: f64, now: &mut Now) -> Result<(), DrawError> {
     let step = now.step as f64;
     let decay = decay.min((1.0 + step) / (10.0 + step));
     for (name, var) in all {
         if let Some(average) = now.averages.get_mut(name) {
-            *average = (&*average + ((var.as_detached_tensor() - &*average)? * (1.0 - decay))?)?;
+            Mix { keep: decay, add: 1.0 - decay, squared: false }.apply(average, &var.as_detached_tensor())?;
         }
     }
     Ok(())

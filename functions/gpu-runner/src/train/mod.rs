@@ -12,6 +12,7 @@ mod draws;
 pub mod examples;
 pub mod export;
 mod hyper;
+mod inplace;
 mod latents;
 mod lora;
 mod networks;

@@ -51,6 +51,7 @@ impl Networks {
         let at = |part: &'static str| move |e: candle_core::Error| DrawError::from(e).at(part);
         let source = Source::over(parameters.builder("unet", parts.weights("unet")?, move |_| learns.unet, device));
         let mut unet = Unet::load(&unet_config, source.builder()).map_err(at("unet"))?;
+        unet.recompute(plan.recompute);
         match &plan.kind {
             Kind::Checkpoint(_) => {}
             Kind::Lora { rank, alpha, convolutions, learns } => {

@@ -132,6 +132,9 @@ pub struct Plan {
     /// How much the loss of an example counts that is there to keep what the model knows.
     pub prior_weight: f64,
     pub seed: u64,
+    /// Gradient checkpointing: a third more time for a fraction of the memory.
+    #[serde(skip)]
+    pub recompute: bool,
     /// Bytes that encoded examples may take in memory; others are encoded each time.
     #[serde(skip)]
     pub latents: u64,
@@ -154,6 +157,7 @@ impl Plan {
             caption_dropout: 0.0,
             prior_weight: 1.0,
             seed: 0,
+            recompute: false,
             latents: 1 << 30,
         }
     }

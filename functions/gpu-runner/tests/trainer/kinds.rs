@@ -14,29 +14,41 @@ fn largest(tensor: &Tensor) -> f32 {
 }
 
 #[test]
-fn all_that_learns_has_a_gradient() {
-    for layout in [Layout::Sd15, Layout::Sd2, Layout::Sdxl] {
-        let dir = model(layout);
-        let parts = pipeline::open(dir.path(), None).unwrap();
-        for kind in all() {
-            let what = format!("{layout:?} {kind:?}");
-            let mut plan = plan(kind, 1);
-            (plan.caption_dropout, plan.batch) = (0.0, 1);
-            // As large as it takes for more than one pixel to be left where there are fewest.
-            let examples = Waves(1, 128);
-            let learner = Diffusion::new(&plan, &*parts, &examples, &Device::Cpu).unwrap();
-            let before: Vec<_> = learner.parameters().all().iter().map(|(_, var)| var.copy().unwrap()).collect();
-            // What is behind a factor of 0 moves from the second step on.
-            plan.course.run(&learner, None, &Device::Cpu, &mut |_, _| Ok(Control::Continue)).unwrap();
-            let (loss, gradients) = learner.learn(1).unwrap();
-            assert!(loss > 0.0, "{what}");
-            for ((name, var), before) in learner.parameters().all().iter().zip(&before) {
-                let gradient = gradients.get(var.as_tensor()).unwrap_or_else(|| panic!("{what}: none for {name}"));
-                // Nothing before a softmax moves with a bias on its keys.
-                assert!(largest(gradient) > 0.0 || name.ends_with("k_proj.bias"), "{what}: {name} has none");
-                let behind_zero = name.ends_with(".down");
-                assert!(behind_zero || bits(var.as_tensor()) != bits(before), "{what}: {name} stays");
-            }
+fn all_that_learns_of_sd15_has_a_gradient() {
+    all_have_gradients(Layout::Sd15, 128);
+}
+
+#[test]
+fn all_that_learns_of_sd2_has_a_gradient() {
+    all_have_gradients(Layout::Sd2, 128);
+}
+
+#[test]
+fn all_that_learns_of_sdxl_has_a_gradient() {
+    all_have_gradients(Layout::Sdxl, 64);
+}
+
+/// `side` is as large as it takes for more than one pixel to be left where there are fewest.
+fn all_have_gradients(layout: Layout, side: usize) {
+    let dir = model(layout);
+    let parts = pipeline::open(dir.path(), None).unwrap();
+    for kind in all() {
+        let what = format!("{layout:?} {kind:?}");
+        let mut plan = plan(kind, 1);
+        (plan.caption_dropout, plan.batch) = (0.0, 1);
+        let examples = Waves(1, side);
+        let learner = Diffusion::new(&plan, &*parts, &examples, &Device::Cpu).unwrap();
+        let before: Vec<_> = learner.parameters().all().iter().map(|(_, var)| var.copy().unwrap()).collect();
+        // What is behind a factor of 0 moves from the second step on.
+        plan.course.run(&learner, None, &Device::Cpu, &mut |_, _| Ok(Control::Continue)).unwrap();
+        let (loss, gradients) = learner.learn(1).unwrap();
+        assert!(loss > 0.0, "{what}");
+        for ((name, var), before) in learner.parameters().all().iter().zip(&before) {
+            let gradient = gradients.get(var.as_tensor()).unwrap_or_else(|| panic!("{what}: none for {name}"));
+            // Nothing before a softmax moves with a bias on its keys.
+            assert!(largest(gradient) > 0.0 || name.ends_with("k_proj.bias"), "{what}: {name} has none");
+            let behind_zero = name.ends_with(".down");
+            assert!(behind_zero || bits(var.as_tensor()) != bits(before), "{what}: {name} stays");
         }
     }
 }
@@ -64,6 +76,28 @@ fn only_what_is_to_learn_is_a_parameter() {
     assert!(of(lora(true, unet)).iter().any(|name| name.contains(".resnets.0.conv1.up")));
     let words = Kind::Words { word: "fox".into(), vectors: 3, from: "dog".into() };
     assert_eq!(of(words), ["text_encoder/vectors", "text_encoder_2/vectors"]);
+}
+
+/// What is computed again for the gradients comes to the same bits.
+#[test]
+fn less_memory_gives_the_same() {
+    let dir = model(Layout::Sd15);
+    for kind in all() {
+        let mut plan = plan(kind, 2);
+        let kept = run(&plan, dir.path(), None).unwrap();
+        plan.recompute = true;
+        assert!(same(&kept, &run(&plan, dir.path(), None).unwrap()), "{:?}", plan.kind);
+    }
+}
+
+#[test]
+fn models_that_draw_parts_of_pictures_are_refused() {
+    let dir = model(Layout::Sd15);
+    let config = dir.path().join("unet/config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace(r#""in_channels": 4"#, r#""in_channels": 9"#)).unwrap();
+    let error = run(&plan(all().remove(0), 1), dir.path(), None).unwrap_err();
+    assert!(error.code == gpu_runner::Code::ModelUnsupported && error.message.contains("parts"), "{error}");
 }
 
 #[test]

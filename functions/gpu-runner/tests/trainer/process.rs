@@ -5,14 +5,13 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use gpu_runner::backend::Rgb;
-use gpu_runner::tiny::Layout;
+use gpu_runner::tiny::{self, Layout};
 use gpu_runner::weights::Weights;
 
-use crate::support::model;
-
-/// Two pictures of one colour with captions, beside a tiny model.
+/// Two pictures of one colour with captions, beside the directory of a tiny model.
 fn place(layout: Layout) -> tempfile::TempDir {
-    let dir = model(layout);
+    let dir = tempfile::TempDir::new().unwrap();
+    tiny::write(&dir.path().join("model"), layout, 0).unwrap();
     let data = dir.path().join("data");
     std::fs::create_dir(&data).unwrap();
     for (name, colour) in [("1", [200, 30, 30]), ("2", [30, 30, 200])] {
@@ -25,7 +24,7 @@ fn place(layout: Layout) -> tempfile::TempDir {
 
 fn command(dir: &Path, kind: &str, out: &str, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-runner"));
-    command.current_dir(dir).args(["train", "--type", kind, "--model", ".", "--data", "data", "--device", "cpu"]);
+    command.current_dir(dir).args(["train", "--type", kind, "--model", "model", "--data", "data", "--device", "cpu"]);
     command.args(["--resolution", "64", "--save-as", "f32", "--lr", "1e-3", "--seed", "3", "--out", out]).args(more);
     command
 }
@@ -69,6 +68,21 @@ fn killed_it_ends_the_same() {
 }
 
 #[test]
+fn the_number_of_threads_changes_nothing() {
+    let dir = place(Layout::Sdxl);
+    let of = |threads: &str| {
+        let out = format!("{threads}.safetensors");
+        let mut command = command(dir.path(), "ckp", &out, &["--steps", "2", "--batch", "2", "--networks", "both"]);
+        command.env("RAYON_NUM_THREADS", threads);
+        succeeds(command);
+        let file = Weights::read(&dir.path().join(out)).unwrap();
+        let load = |name| file.load(name, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+        file.names().into_iter().map(|name| crate::rig::bits(&load(name))).collect::<Vec<_>>()
+    };
+    assert!(of("1") == of("3"));
+}
+
+#[test]
 fn every_kind_gives_a_file_that_draws() {
     let dir = place(Layout::Sd15);
     let dir = dir.path();
@@ -79,15 +93,15 @@ fn every_kind_gives_a_file_that_draws() {
         succeeds(command);
         std::fs::read(dir.join(out)).unwrap()
     };
-    let plain = draw("plain.png", &["--model", "."]);
+    let plain = draw("plain.png", &["--model", "model"]);
     for (kind, flag) in [("lora", "--lora"), ("ti", "--embedding"), ("hyper", "--hypernetwork")] {
         let out = format!("{kind}.safetensors");
         succeeds(command(dir, kind, &out, &["--epochs", "1", "--trigger", "sks"]));
-        assert!(draw("changed.png", &["--model", ".", flag, &out]) != plain, "{kind} changes nothing");
+        assert!(draw("changed.png", &["--model", "model", flag, &out]) != plain, "{kind} changes nothing");
     }
     for out in ["ckp", "one.safetensors"] {
         succeeds(command(dir, "ckp", out, &["--steps", "1", "--ema", "0.9", "--networks", "both"]));
-        assert!(draw("changed.png", &["--model", out, "--tokenizer", "."]) != plain, "{out} changes nothing");
+        assert!(draw("changed.png", &["--model", out, "--tokenizer", "model"]) != plain, "{out} changes nothing");
     }
 }
 

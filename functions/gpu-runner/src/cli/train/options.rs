@@ -3,6 +3,7 @@
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
+use crate::cli::hardware::bytes;
 use crate::train::{AdamW, Chain, Course, Kind, Learns, Plan, Rate, Shape, Times, Weighting};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -104,6 +105,12 @@ pub struct Options {
     /// The same seed gives the same file
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Less memory and a third more time: what gradients need is computed again rather than kept
+    #[arg(long)]
+    gradient_checkpointing: bool,
+    /// Memory for encoded pictures, such as 4G; those that find no room are encoded each time they are seen
+    #[arg(long, default_value = "1G", value_parser = bytes)]
+    cache: u64,
     /// Steps between two savings of the state: what a kill costs at most
     #[arg(long, default_value_t = 100)]
     save_every: usize,
@@ -165,6 +172,8 @@ impl Options {
         plan.caption_dropout = self.caption_dropout;
         plan.prior_weight = self.prior_weight;
         plan.seed = self.seed;
+        plan.recompute = self.gradient_checkpointing;
+        plan.latents = self.cache;
         plan.check()?;
         Ok(plan)
     }
