@@ -14,6 +14,7 @@ use super::precision::{must_widen, wide};
 use super::side::Side;
 use super::{Activation, GroupNorm, Weighted};
 
+#[derive(Clone)]
 pub struct Conv {
     weights: Weights,
     bias: Option<Tensor>,

@@ -15,6 +15,7 @@ use super::node::{Made, derived};
 use super::precision::{must_widen, wide};
 use super::side::Side;
 
+#[derive(Clone)]
 pub struct Linear {
     weights: Weights,
     bias: Option<Tensor>,
@@ -199,6 +200,7 @@ fn shape(x: &Tensor, weights: &cpu::linear::Weights) -> Result<Vec<usize>> {
 }
 
 /// Values times the exact gelu of their gates, both from one linear layer (Shazeer 2020).
+#[derive(Clone)]
 pub struct Geglu {
     value: Linear,
     gate: Linear,

@@ -9,6 +9,7 @@ use super::node::{Made, derived};
 use super::precision::wide;
 
 /// Over the last dimension (Ba, Kiros, Hinton 2016).
+#[derive(Clone)]
 pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,

@@ -2,6 +2,7 @@
 //! it gives. The layer's own weights stay as they are, and have no gradients computed.
 
 /// Both parts are layers of the kind that they stand beside.
+#[derive(Clone)]
 pub(super) struct Side<L> {
     pub down: L,
     pub up: L,

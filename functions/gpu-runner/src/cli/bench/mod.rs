@@ -1,6 +1,7 @@
 //! `gpu-runner bench`: how long one network takes, alone or in turns with the reference (`fixtures/bench.py`).
 
 mod preset;
+mod training;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::Args;
 use super::hardware::Hardware;
 use crate::device::{Compute, finish};
 use preset::{Network, Preset};
+use training::{Lesson, Timing};
 
 /// Time a network with random weights: a step of a UNet with both halves of guidance, or the decoding of a picture.
 /// RAYON_NUM_THREADS says how many threads work
@@ -20,6 +22,12 @@ use preset::{Network, Preset};
 pub struct Bench {
     #[arg(long, value_enum, default_value = "unet-64-128-256")]
     config: Preset,
+    /// Train instead: steps of this lesson
+    #[arg(long, value_enum, requires = "dir", conflicts_with_all = ["config", "size"])]
+    train: Option<Lesson>,
+    /// With --train: keep little of a forward pass, and compute it again for the gradients
+    #[arg(long, requires = "train")]
+    recompute: bool,
     /// Directory with the network's configuration and weights; both are written there when they are not
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -44,6 +52,10 @@ pub struct Bench {
 
 impl Bench {
     pub fn run(self) -> Result<()> {
+        if let (Some(lesson), Some(dir)) = (self.train, &self.dir) {
+            let timing = Timing { runs: self.runs, turns: self.turns, out: self.out.as_deref() };
+            return if self.prepare { lesson.prepare(dir) } else { lesson.run(dir, self.recompute, timing) };
+        }
         let on = self.hardware.open()?;
         let network = self.config.open(self.dir.as_deref(), &on)?;
         if self.prepare {
@@ -82,13 +94,9 @@ impl Bench {
         Ok(())
     }
 
-    /// What the reference can make as well: sines of counted numbers.
     fn inputs(&self, network: &Network, on: &Compute) -> Result<Inputs> {
         let size = usize::from(self.size);
-        let waves = |shape: &[usize]| {
-            let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(|i| (i as f64).sin() as f32).collect();
-            Tensor::from_vec(values, shape, &on.device)?.to_dtype(on.dtype)
-        };
+        let waves = |shape: &[usize]| waves(shape, &on.device)?.to_dtype(on.dtype);
         let batch = network.batch();
         Ok(Inputs {
             latents: waves(&[batch, 4, size, size])?,
@@ -96,6 +104,12 @@ impl Bench {
             text: waves(&[batch, 77, preset::CONTEXT])?,
         })
     }
+}
+
+/// What the reference can make as well: sines of counted numbers.
+fn waves(shape: &[usize], device: &Device) -> candle_core::Result<Tensor> {
+    let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(|i| (i as f64).sin() as f32).collect();
+    Tensor::from_vec(values, shape, device)
 }
 
 struct Inputs {

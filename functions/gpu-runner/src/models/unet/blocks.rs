@@ -4,7 +4,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::transformer::Transformer;
-use super::{Hypernetworks, Level, Sight, UnetConfig};
+use super::piece::{Pass, Piece};
+use super::{Hypernetworks, Level, UnetConfig};
 use crate::models::resample::{Downsample, Upsample};
 use crate::models::resnet::{Resnet, ResnetConfig};
 use crate::nn::Visit;
@@ -40,16 +41,9 @@ impl Down {
     }
 
     /// Pushes every result on `skips`, for the way up.
-    pub fn forward(
-        &self,
-        mut x: Tensor,
-        time: &Tensor,
-        text: &Tensor,
-        sight: &mut Sight,
-        skips: &mut Vec<Tensor>,
-    ) -> Result<Tensor> {
+    pub fn forward(&self, mut x: Tensor, pass: &mut Pass, skips: &mut Vec<Tensor>) -> Result<Tensor> {
         for layer in &self.layers {
-            x = layer.forward(x, time, text, sight)?;
+            x = layer.forward(x, None, pass)?;
             skips.push(x.clone());
         }
         if let Some(downsample) = &self.downsample {
@@ -60,6 +54,7 @@ impl Down {
     }
 }
 
+#[derive(Clone)]
 pub struct Middle {
     first: Resnet,
     transformer: Transformer,
@@ -87,10 +82,12 @@ impl Middle {
     pub fn bend(&mut self, hypernetworks: &Hypernetworks) {
         self.transformer.bend(hypernetworks);
     }
+}
 
-    pub fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
-        let x = self.first.forward(x.clone(), Some(time))?;
-        self.last.forward(self.transformer.forward(&x, text, sight)?, Some(time))
+impl Piece for Middle {
+    fn run(&self, x: Tensor, _: Option<Tensor>, pass: &mut Pass) -> Result<Tensor> {
+        let x = self.first.forward(x, Some(pass.time))?;
+        self.last.forward(self.transformer.forward(&x, pass.text, pass.sight)?, Some(pass.time))
     }
 }
 
@@ -131,18 +128,10 @@ impl Up {
     }
 
     /// Takes its share of `skips` from the end; grows to the size of what is left there.
-    pub fn forward(
-        &self,
-        mut x: Tensor,
-        time: &Tensor,
-        text: &Tensor,
-        sight: &mut Sight,
-        skips: &mut Vec<Tensor>,
-    ) -> Result<Tensor> {
+    pub fn forward(&self, mut x: Tensor, pass: &mut Pass, skips: &mut Vec<Tensor>) -> Result<Tensor> {
         for layer in &self.layers {
             let Some(skip) = skips.pop() else { candle_core::bail!("the way up is longer than the way down") };
-            let both = Tensor::cat(&[x, skip], 1)?;
-            x = layer.forward(both, time, text, sight)?;
+            x = layer.forward(x, Some(skip), pass)?;
         }
         match (&self.upsample, skips.last()) {
             (Some(upsample), Some(next)) => upsample.forward(&x, (next.dim(2)?, next.dim(3)?)),
@@ -151,6 +140,7 @@ impl Up {
     }
 }
 
+#[derive(Clone)]
 struct Layer {
     resnet: Resnet,
     transformer: Option<Transformer>,
@@ -180,11 +170,16 @@ impl Layer {
     fn bend(&mut self, hypernetworks: &Hypernetworks) {
         self.transformer.iter_mut().for_each(|transformer| transformer.bend(hypernetworks));
     }
+}
 
-    fn forward(&self, x: Tensor, time: &Tensor, text: &Tensor, sight: &mut Sight) -> Result<Tensor> {
-        let x = self.resnet.forward(x, Some(time))?;
+impl Piece for Layer {
+    fn run(&self, mut x: Tensor, skip: Option<Tensor>, pass: &mut Pass) -> Result<Tensor> {
+        if let Some(skip) = skip {
+            x = Tensor::cat(&[x, skip], 1)?;
+        }
+        let x = self.resnet.forward(x, Some(pass.time))?;
         match &self.transformer {
-            Some(transformer) => transformer.forward(&x, text, sight),
+            Some(transformer) => transformer.forward(&x, pass.text, pass.sight),
             None => Ok(x),
         }
     }

@@ -4,6 +4,7 @@ mod added;
 mod blocks;
 mod config;
 mod hyper;
+mod piece;
 mod sight;
 mod time;
 mod transformer;
@@ -16,12 +17,14 @@ pub use added::{Added, Conditioning};
 use blocks::{Down, Middle, Up};
 pub use config::{AddedConfig, Level, UnetConfig};
 pub use hyper::{Bend, Hypernetwork, Hypernetworks, Step};
+use piece::{Pass, Piece as _};
 pub use sight::{Features, Sight};
 use time::TimeEmbedding;
 
 use crate::nn::{Activation, Around, Conv, GroupNorm, Visit, conv, within_pool};
 
 pub struct Unet {
+    recompute: bool,
     dtype: DType,
     center: bool,
     time: TimeEmbedding,
@@ -40,6 +43,7 @@ impl Unet {
         let first = config.down[0].channels;
         let levels = 0..config.down.len();
         Ok(Self {
+            recompute: false,
             dtype: vb.dtype(),
             center: config.center_input_sample,
             time: TimeEmbedding::load(config, vb.clone())?,
@@ -72,6 +76,12 @@ impl Unet {
             level.layers(&format!("up_blocks.{i}"), visit)?;
         }
         visit("conv_out", &mut self.conv_out)
+    }
+
+    /// Whether from now on a forward pass keeps little of what its gradients need, and computes the rest again for them:
+    /// a third more time for a training, for a fraction of the memory.
+    pub fn recompute(&mut self, recompute: bool) {
+        self.recompute = recompute;
     }
 
     /// What bends keys and values from now on.
@@ -116,12 +126,13 @@ impl Unet {
         let dtype = x.dtype();
         let mut x = self.conv_in.forward(&given)?;
         let mut skips = vec![x.clone()];
+        let mut pass = Pass { time: &time, text, sight, recompute: self.recompute };
         for level in &self.down {
-            x = level.forward(x, &time, text, sight, &mut skips)?;
+            x = level.forward(x, &mut pass, &mut skips)?;
         }
-        x = self.middle.forward(&x, &time, text, sight)?;
+        x = self.middle.forward(x, None, &mut pass)?;
         for level in &self.up {
-            x = level.forward(x, &time, text, sight, &mut skips)?;
+            x = level.forward(x, &mut pass, &mut skips)?;
         }
         let around = Around { norm: Some((&self.norm_out, self.act)), ..Default::default() };
         self.conv_out.forward_with(&x, around)?.to_dtype(dtype)

@@ -11,6 +11,7 @@ use crate::nn::{Geglu, GroupNorm, LayerNorm, Linear, Visit, attend, linear, line
 const GROUP_EPS: f64 = 1e-6;
 const LAYER_EPS: f64 = 1e-5;
 
+#[derive(Clone)]
 pub struct Transformer {
     norm: GroupNorm,
     proj_in: Linear,
@@ -64,6 +65,7 @@ impl Transformer {
     }
 }
 
+#[derive(Clone)]
 struct Block {
     norm1: LayerNorm,
     itself: Attention,
@@ -104,6 +106,7 @@ impl Block {
     }
 }
 
+#[derive(Clone)]
 struct Attention {
     query: Linear,
     key: Linear,
