@@ -1,4 +1,4 @@
-//! The command line: `starter data|tokenizer|train|measure|grid`.
+//! The command line: `starter data|tokenizer|train|measure|judge|grid`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::data::{self, World};
 use crate::grid::Grid;
-use crate::measure::Measure;
+use crate::measure::{Judge, Measure};
 use crate::scene::{Mix, Part};
 use crate::tokenizer::Vocabulary;
 use crate::train::Train;
@@ -25,6 +25,7 @@ struct Cli {
 enum Command {
     Data(Data),
     Grid(Grid),
+    Judge(Judge),
     Measure(Measure),
     Tokenizer(Words),
     Train(Train),
@@ -74,6 +75,7 @@ pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Data(command) => command.run(),
         Command::Grid(command) => command.run(),
+        Command::Judge(command) => command.run(),
         Command::Measure(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Tokenizer(command) => Vocabulary::new().write(&command.out),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use gpu_runner::backend::Rgb;
 use gpu_runner::train::{Example, Examples};
 use gpu_runner::{Code, DrawError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::random::mixed;
 use crate::scene::{Mix, Scene};
@@ -25,7 +25,8 @@ pub struct World {
 }
 
 /// Changes whenever a number gives another example than before.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
+const SCENES: &str = "scenes.jsonl";
 
 impl World {
     /// What example `index` shows, and its caption.
@@ -64,21 +65,36 @@ impl Examples for World {
 }
 
 /// A line of `scenes.jsonl`.
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 struct Line {
     caption: String,
     #[serde(flatten)]
     scene: Scene,
 }
 
+/// What the pictures in a directory are to show, as `write` and `pack` left it there.
+pub fn scenes(dir: &Path) -> Result<Vec<Scene>> {
+    let path = dir.join(SCENES);
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let line = |(i, line): (usize, &str)| {
+        serde_json::from_str(line).map(|line: Line| line.scene).with_context(|| format!("{}:{}", path.display(), i + 1))
+    };
+    text.lines().enumerate().map(line).collect()
+}
+
+/// The name of a picture's file, but for its ending.
+pub fn name(index: usize) -> String {
+    format!("{index:06}")
+}
+
 /// `000000.png`, `000000.txt`, …, and `scenes.jsonl`.
 pub fn write(world: &World, dir: &Path) -> Result<()> {
-    let mut lines = create(dir, "scenes.jsonl")?;
+    let mut lines = create(dir, SCENES)?;
     for index in 0..world.count {
         let (scene, caption) = world.scene(index);
         let picture = gpu_runner::png::encode(&draw::scene(&scene, world.side), &[])?;
-        put(&dir.join(format!("{index:06}.png")), &picture)?;
-        put(&dir.join(format!("{index:06}.txt")), caption.as_bytes())?;
+        put(&dir.join(name(index) + ".png"), &picture)?;
+        put(&dir.join(name(index) + ".txt"), caption.as_bytes())?;
         writeln!(lines, "{}", serde_json::to_string(&Line { caption, scene })?)?;
     }
     Ok(lines.flush()?)
@@ -86,7 +102,7 @@ pub fn write(world: &World, dir: &Path) -> Result<()> {
 
 /// `pictures.rgb`, `captions.txt` and `scenes.jsonl`.
 pub fn pack(world: &World, dir: &Path) -> Result<()> {
-    let mut lines = create(dir, "scenes.jsonl")?;
+    let mut lines = create(dir, SCENES)?;
     let (mut pictures, mut captions) = (create(dir, "pictures.rgb")?, create(dir, "captions.txt")?);
     for index in 0..world.count {
         let (scene, caption) = world.scene(index);
@@ -107,4 +123,51 @@ fn create(dir: &Path, name: &str) -> Result<BufWriter<File>> {
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::Part;
+
+    const WORLD: World = World { seed: 4, count: 20, mix: Mix { part: Part::Training, pairs: 0.4 }, side: 32 };
+
+    #[test]
+    fn examples_are_what_is_written() {
+        let dir = tempfile::TempDir::new().unwrap();
+        write(&WORLD, &dir.path().join("files")).unwrap();
+        pack(&WORLD, &dir.path().join("packed")).unwrap();
+        let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+        let (packed, captions) = (read("packed/pictures.rgb"), String::from_utf8(read("packed/captions.txt")).unwrap());
+        assert_eq!((packed.len(), captions.lines().count()), (20 * 32 * 32 * 3, 20));
+        for (index, (picture, caption)) in packed.chunks_exact(32 * 32 * 3).zip(captions.lines()).enumerate() {
+            let example = WORLD.get(index).unwrap();
+            assert_eq!((example.width, example.height, example.caption.as_str()), (32, 32, caption));
+            assert_eq!(read(&format!("files/{}.txt", name(index))), caption.as_bytes());
+            let rgb = gpu_runner::picture::read(&read(&format!("files/{}.png", name(index))), 32, 32).unwrap();
+            assert_eq!(rgb.bytes, picture);
+            for (i, value) in picture.iter().enumerate() {
+                let pixel = example.pixels[i % 3 * 32 * 32 + i / 3];
+                assert!((pixel - (f32::from(*value) / 127.5 - 1.0)).abs() < 1e-6);
+            }
+        }
+        for kind in ["files", "packed"] {
+            let scenes = scenes(&dir.path().join(kind)).unwrap();
+            assert!(scenes.iter().enumerate().all(|(index, scene)| *scene == WORLD.scene(index).0));
+        }
+    }
+
+    #[test]
+    fn what_changes_examples_changes_the_fingerprint() {
+        let others = [
+            World { seed: 5, ..WORLD },
+            World { count: 21, ..WORLD },
+            World { side: 64, ..WORLD },
+            World { mix: Mix { pairs: 0.5, ..WORLD.mix }, ..WORLD },
+            World { mix: Mix { part: Part::HeldOut, ..WORLD.mix }, ..WORLD },
+        ];
+        assert!(others.iter().all(|other| other.fingerprint() != WORLD.fingerprint()));
+        assert!(WORLD.get(20).is_err());
+        assert_eq!((WORLD.len(), WORLD.size(0)), (20, (32, 32)));
+    }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{Seen, Tally, Verdict, look};
 use crate::captions::{self, Language};
+use crate::data;
 use crate::model::{Model, Options};
 use crate::random::mixed;
 use crate::scene::{Mix, Part, Scene};
@@ -86,7 +87,7 @@ impl Measure {
 }
 
 fn keep(dir: &Path, index: usize, rgb: &Rgb) -> Result<()> {
-    let path = dir.join(format!("{index:05}.png"));
+    let path = dir.join(data::name(index) + ".png");
     fs::write(&path, gpu_runner::png::encode(rgb, &[])?).with_context(|| path.display().to_string())
 }
 

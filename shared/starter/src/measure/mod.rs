@@ -2,12 +2,14 @@
 
 mod command;
 mod fit;
+mod judge;
 mod picture;
 mod seen;
 mod table;
 mod verdict;
 
 pub use command::Measure;
+pub use judge::Judge;
 pub use seen::{Seen, look};
 pub use table::Tally;
 pub use verdict::Verdict;

@@ -3,14 +3,14 @@
 mod sample;
 mod values;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::random::mixed;
 pub use sample::{Mix, Part};
 pub use values::{Background, Colour, Kind, Place, Relation, Size};
 
 /// Lengths are shares of the picture's side, from the top left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Object {
     pub kind: Kind,
     pub colour: Colour,
@@ -22,7 +22,7 @@ pub struct Object {
 }
 
 /// Where the objects are, in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
     Single {
@@ -33,7 +33,7 @@ pub enum Layout {
     Pair(Relation),
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Scene {
     pub background: Background,
     /// One or two, as the layout says.

@@ -1,0 +1,68 @@
+//! The commands that draw, with a model that draws colours.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gpu_runner::tiny::{self, Layout};
+
+fn starter(args: &[&str], dir: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_starter")).args(args).current_dir(dir).output().unwrap()
+}
+
+fn succeeds(args: &[&str], dir: &Path) -> String {
+    let output = starter(args, dir);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_model_is_measured_and_shown() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let dir = dir.path();
+    tiny::write(&dir.join("model"), Layout::Sd15, 3).unwrap();
+    let measure = ["measure", "--model", "model", "--prompts", "6", "--pairs", "0.5", "--steps", "1", "--out", "seen"];
+    let table = succeeds(&measure, dir);
+    assert!(table.starts_with("| prompts | pictures |") && table.contains("\n| all | 6 |"), "{table}");
+    let lines = std::fs::read_to_string(dir.join("seen/pictures.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 6);
+    let prompts: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // The same scene in each language, and never one of the training's.
+    assert_eq!(prompts[0]["wanted"], prompts[1]["wanted"]);
+    assert!(prompts[0]["prompt"].as_str().unwrap().is_ascii() && !prompts[1]["prompt"].as_str().unwrap().is_ascii());
+    assert!(dir.join("seen/000005.png").is_file());
+
+    let table = succeeds(&["grid", "--model", "model", "--steps", "1", "--shown", "32", "--out", "grid.png"], dir);
+    assert!(table.contains("| a red heart on a white background |"), "{table}");
+    let size = std::fs::metadata(dir.join("grid.png")).unwrap().len();
+    assert!((1..=300 << 10).contains(&size), "{size}");
+}
+
+#[test]
+fn true_pictures_are_right() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let dir = dir.path();
+    succeeds(&["data", "--out", "world", "--count", "40", "--held-out", "--pairs", "0.25"], dir);
+    let table = succeeds(&["judge", "--pictures", "world"], dir);
+    let rows: Vec<&str> = table.lines().skip(2).collect();
+    assert_eq!(rows.len(), 2, "{table}");
+    assert!(rows.iter().all(|row| row.matches("100.0 %").count() == 5), "{table}");
+}
+
+#[test]
+fn what_goes_wrong_is_said() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let dir = dir.path();
+    std::fs::create_dir(dir.join("empty")).unwrap();
+    std::fs::write(dir.join("empty/scenes.jsonl"), "{\"caption\": 3}\n").unwrap();
+    let cases: [(&[&str], &str); 4] = [
+        (&["measure", "--model", "nowhere", "--prompts", "2"], "model_not_found"),
+        (&["measure", "--model", "nowhere", "--prompts", "0"], "no prompts"),
+        (&["judge", "--pictures", "nowhere"], "scenes.jsonl"),
+        (&["judge", "--pictures", "empty"], "scenes.jsonl:1"),
+    ];
+    for (args, expected) in cases {
+        let output = starter(args, dir);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(expected), "{args:?}: {error}");
+    }
+}
