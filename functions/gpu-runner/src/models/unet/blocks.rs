@@ -3,8 +3,8 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::transformer::Transformer;
 use super::piece::{Pass, Piece};
+use super::transformer::Transformer;
 use super::{Hypernetworks, Level, UnetConfig};
 use crate::models::resample::{Downsample, Upsample};
 use crate::models::resnet::{Resnet, ResnetConfig};
