@@ -2,7 +2,7 @@
 
 use ::store::{Batch, Scope, sessions};
 use domain::Error;
-use domain::messages::{NAME_TAKEN, STANDARD_PRICE};
+use domain::messages::{MODEL_NOT_READY, NAME_TAKEN, STANDARD_PRICE};
 use web::{Ctx, Json, PathId, Result};
 
 use crate::model::{NewPrice, PricePatch};
@@ -20,7 +20,8 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
     let (scope, mut batch) = writing(&ctx)?;
     let price = NewPrice::read(&body.value)?;
     batch.push(sessions::admin(scope));
-    let insert = store::insert(scope, &price);
+    let mut insert = vec![store::drawable(scope, &price.defaults)];
+    insert.extend(store::insert(scope, &price));
     let inserted = ::store::list::inserted(&PRICES, scope);
     ctx.create(scope, batch, &body.hash, insert, inserted, [store::one_standard_each(scope)]).await
 }
@@ -28,7 +29,9 @@ pub async fn create(ctx: Ctx, body: Json) -> Result {
 pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {
     let (scope, batch) = writing(&ctx)?;
     let patch = PricePatch::read(&body.value)?;
-    ctx.change((scope, batch), &PRICES, id, store::change(scope, id, &patch)).await
+    let drawable = patch.defaults.iter().map(|defaults| store::drawable(scope, defaults));
+    let change = drawable.chain(store::change(scope, id, &patch));
+    ctx.change((scope, batch), &PRICES, id, change).await
 }
 
 pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
@@ -43,5 +46,6 @@ fn writing(ctx: &Ctx) -> std::result::Result<(Scope, Batch), Error> {
     // The standard row of a type cannot become a second one of another.
     batch.unique("points_config.task_type", &STANDARD_PRICE, "task_type");
     batch.meaning("conflict", &STANDARD_PRICE);
+    batch.meaning("gone", &MODEL_NOT_READY);
     Ok((scope, batch))
 }

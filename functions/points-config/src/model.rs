@@ -9,7 +9,8 @@ use domain::task::INFERENCE;
 use serde_json::{Map, Value};
 
 /// What `defaults` may say, under the rules of tasks.
-pub const DEFAULTS: [&str; 5] = ["num_inference_steps", "guidance_scale", "scheduler", "strength", "negative_prompt"];
+pub const DEFAULTS: [&str; 6] =
+    ["num_inference_steps", "guidance_scale", "scheduler", "strength", "negative_prompt", "model_id"];
 
 pub const TYPES: &[(&str, &[&str])] = &[("text_to_image", &[]), ("image_to_image", &[])];
 const RATIOS: &[(&str, &[&str])] = &[("auto", &[]), ("1:1", &[]), ("2:3", &[]), ("3:2", &[])];
@@ -28,8 +29,8 @@ const DEFAULTS_FIELD: Field = Field::optional(
     "defaults",
     Rule::Json { max: 20_000 },
     (
-        "An object of num_inference_steps, guidance_scale, scheduler, strength, negative_prompt as for tasks; replaces the former",
-        "物件：num_inference_steps、guidance_scale、scheduler、strength、negative_prompt，規則同任務；整個取代原值",
+        "An object of num_inference_steps, guidance_scale, scheduler, strength, negative_prompt, model_id as for tasks; replaces the former",
+        "物件：num_inference_steps、guidance_scale、scheduler、strength、negative_prompt、model_id，規則同任務；整個取代原值",
     ),
 );
 const STANDARD: Field = Field::optional(

@@ -1,5 +1,6 @@
 //! The SQL of models and prices.
 
+use ::store::models;
 use ::store::spec::{ADMIN, NEWEST, OLDEST};
 use ::store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
 use ports::Stmt;
@@ -43,6 +44,18 @@ pub static PRICES: Spec = Spec {
         Sort { name: "cost", also: &["points_cost"], sql: "t.points_cost", descending: false },
     ],
 };
+
+/// Fails the batch with `gone` unless these defaults, in JSON, name no model to draw with, or one that is ready.
+pub fn drawable(scope: Scope, defaults: &str) -> Stmt {
+    scope.stmt(
+        format!(
+            "INSERT INTO guard SELECT 'gone', json_extract(?3, '$.model_id') IS NULL \
+             OR EXISTS (SELECT 1 FROM models t WHERE t.id = json_extract(?3, '$.model_id') AND {})",
+            models::WHOLE
+        ),
+        [defaults.into()],
+    )
+}
 
 /// Adds a price; a standard one takes the place of the one before.
 pub fn insert(scope: Scope, price: &NewPrice) -> Vec<Stmt> {

@@ -43,6 +43,32 @@ async fn the_price_list_of_the_seed() {
 }
 
 #[tokio::test]
+async fn a_price_may_name_a_whole_model_that_is_ready() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    for (id, kind, status) in [(5, "ckp", "success"), (6, "lora", "success"), (7, "ckp", "running")] {
+        kit.sql(
+            "INSERT INTO models (id, name, type, base_model, key, status, user_id, created_at, updated_at) \
+             VALUES (?1, 'a', ?2, 'SD1.5', 'up/' || ?1, ?3, ?4, 0, 0)",
+            [i64::from(id).into(), kind.into(), status.into(), root.id.into()],
+        )
+        .await;
+    }
+    let body = |id: i64| json!({"model_name": format!("m{id}"), "points_cost": 1, "task_type": "text_to_image", "defaults": {"modelId": id}});
+    for id in [6, 7, 8] {
+        let made = kit.post(PATH, body(id)).by(&root).send().await;
+        assert_eq!((made.status, made.error().as_str()), (409, "model_not_ready"), "{id}");
+        let changed = kit.patch(&format!("{PATH}/1"), json!({"defaults": {"model_id": id}})).by(&root).send().await;
+        assert_eq!((changed.status, changed.error().as_str()), (409, "model_not_ready"), "{id}");
+    }
+    let call = || kit.post(PATH, body(5)).header("idempotency-key", "k").by(&root).send();
+    let made = call().await;
+    assert_eq!((made.status, &made.json()["defaults"]), (201, &json!({"model_id": 5})), "{}", made.text());
+    kit.sql("DELETE FROM models", []).await;
+    assert_eq!(call().await.bytes, made.bytes, "a repeat is answered as before");
+}
+
+#[tokio::test]
 async fn a_price_from_beginning_to_end() {
     let kit = kit();
     let root = kit.admin("root").await;

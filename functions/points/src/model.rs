@@ -3,7 +3,7 @@
 use domain::error::Arg;
 use domain::form::{Field, Form, Rule};
 use domain::messages::{INTERNAL, INVALID_PARAMETER, MISSING_PARAMETER};
-use domain::runner::{DrawParams, STRENGTH};
+use domain::runner::{Checkpoint, DrawParams, STRENGTH};
 use domain::task::{INFERENCE, MAX_SEED};
 use domain::{Error, aspect, taskno};
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ impl Order {
             // Nobody has seen a picture from outside yet; the runner will.
             auto_aspect: model.aspect_ratio == "auto" && start.is_none() && !self.pictures.is_empty(),
             loras: Vec::new(),
-            model: None,
+            model: model.whole.clone(),
         })
     }
 }
@@ -109,6 +109,8 @@ pub struct Model {
     pub size: u32,
     /// Parameters to draw with, as `domain::task::INFERENCE` has them; what is not there is as it is there.
     pub defaults: Value,
+    /// What it is drawn with; without it the runner's own model.
+    pub whole: Option<Checkpoint>,
 }
 
 /// One address, several in an array, or several in the text of a JSON array: clients of this API send each of these.

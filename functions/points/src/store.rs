@@ -3,7 +3,9 @@
 use domain::Error;
 use domain::messages::UNKNOWN_MODEL;
 use ports::{Rows, Stmt};
+use serde_json::Value;
 use store::ledger::spendable;
+use store::models::{CHECKPOINT, WHOLE};
 use store::points;
 use store::webhooks::NOTIFICATIONS;
 use store::{Column, Filter, FilterRule, Kind, Scope, Search, Sort, Spec};
@@ -58,7 +60,11 @@ const DESCRIPTION: &str = "CASE t.kind WHEN 'hold' THEN '提交任务' WHEN 'voi
 /// The model of a name, if it can be used.
 pub fn model(scope: Scope, name: &str) -> Stmt {
     scope.stmt(
-        "SELECT task_type, aspect_ratio, size, defaults FROM points_config WHERE model_name = ?3 AND enabled = 1",
+        format!(
+            "SELECT task_type, aspect_ratio, size, defaults, (SELECT {CHECKPOINT} FROM models t \
+             WHERE t.id = json_extract(defaults, '$.model_id') AND {WHOLE}) AS model \
+             FROM points_config WHERE model_name = ?3 AND enabled = 1"
+        ),
         [name.into()],
     )
 }
@@ -67,11 +73,18 @@ pub fn model(scope: Scope, name: &str) -> Stmt {
 pub fn read_model(rows: &Rows) -> Result<Model, Error> {
     let row = rows.first().ok_or_else(|| UNKNOWN_MODEL.on("modelName"))?;
     let text = |name: &str| row.text(name).unwrap_or_default();
+    let defaults: Value = serde_json::from_str(text("defaults")).unwrap_or_default();
+    let whole = serde_json::from_str(text("model")).ok();
+    // What it is drawn with was deleted since.
+    if whole.is_none() && defaults.get("model_id").is_some() {
+        return Err(UNKNOWN_MODEL.on("modelName"));
+    }
     Ok(Model {
         task_type: text("task_type").to_string(),
         aspect_ratio: text("aspect_ratio").to_string(),
         size: row.int("size").and_then(|n| u32::try_from(n).ok()).unwrap_or(512),
-        defaults: serde_json::from_str(text("defaults")).unwrap_or_default(),
+        defaults,
+        whole,
     })
 }
 

@@ -7,7 +7,7 @@ use domain::{Error, error::Arg};
 use ports::{Sql, Stmt};
 use serde_json::json;
 use store::Scope;
-use store::models::VISIBLE;
+use store::models::{CHECKPOINT, VISIBLE, WHOLE};
 
 /// Models that are named for the same use.
 pub struct Named {
@@ -52,28 +52,26 @@ impl Use {
     /// Can be used so, as a condition on a model `t`.
     fn ready(self) -> &'static str {
         match self {
-            Use::Whole => "t.type = 'ckp' AND t.status = 'success'",
+            Use::Whole => WHOLE,
             Use::Changes => "t.type IN ('lora', 'hyper', 'ti') AND t.status = 'success'",
         }
     }
 
-    /// Rows of the task `?3` as `domain::runner` has them.
-    fn settled(self) -> &'static str {
-        match self {
-            Use::Whole => {
-                "UPDATE tasks SET params = json_set(params, '$.model', json((SELECT json_object('model_id', m.id, 'name', m.name, \
-                 'size', m.size, 'sha256', m.sha256) FROM models m WHERE m.id = json_extract(tasks.params, '$.model.model_id')))) \
-                 WHERE nonce = ?3"
-            }
+    /// Writes them into the task `?3` as `domain::runner` has them.
+    fn settled(self) -> String {
+        let models = match self {
+            Use::Whole => format!(
+                "'$.model', json((SELECT {CHECKPOINT} FROM models t WHERE t.id = json_extract(tasks.params, '$.model.model_id')))"
+            ),
             // A word is learned as what its owner says that triggers it.
-            Use::Changes => {
-                "UPDATE tasks SET params = json_set(params, '$.loras', json((SELECT json_group_array(json(json_patch( \
+            Use::Changes => "'$.loras', json((SELECT json_group_array(json(json_patch( \
                  json_object('model_id', s.id, 'weight', s.weight, 'size', s.size, 'sha256', s.sha256), \
                  json_object('type', nullif(s.type, 'lora'), 'word', iif(s.type = 'ti', coalesce(nullif(s.trigger_words, ''), s.name), NULL)) \
                  ))) FROM (SELECT m.*, json_extract(l.value, '$.weight') AS weight FROM json_each(tasks.params, '$.loras') l \
-                 JOIN models m ON m.id = json_extract(l.value, '$.model_id') ORDER BY l.key) s))) WHERE nonce = ?3"
-            }
-        }
+                 JOIN models m ON m.id = json_extract(l.value, '$.model_id') ORDER BY l.key) s))"
+                .into(),
+        };
+        format!("UPDATE tasks SET params = json_set(params, {models}) WHERE nonce = ?3")
     }
 
     /// What the caller sent the one at `at` as.

@@ -190,6 +190,27 @@ async fn the_price_list_says_what_to_draw_with() {
 }
 
 #[tokio::test]
+async fn the_price_list_says_which_model_to_draw_with() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    kit.sql(
+        "INSERT INTO models (id, name, type, base_model, key, size, sha256, status, user_id, created_at, updated_at) \
+         VALUES (7, '水墨', 'ckp', 'SD1.5', 'up/a.bin', 77, '5f', 'success', ?1, 0, 0)",
+        [kit.user("bob").await.id.into()],
+    )
+    .await;
+    kit.sql("UPDATE points_config SET defaults = '{\"model_id\":7}' WHERE model_name = 'sc_soraimg_text_1x1'", [])
+        .await;
+    // Whoever sets prices chooses it, so it need not be public.
+    let body = json!({"modelName": "sc_soraimg_text_1x1", "prompt": "a"});
+    data(&send(&kit, &ann, body.clone()).await);
+    let whole = json!({"model_id": 7, "name": "水墨", "size": 77, "sha256": "5f"});
+    assert_eq!(params(&kit).await["model"], whole);
+    kit.sql("UPDATE models SET status = 'error'", []).await;
+    assert_eq!(refused(&send(&kit, &ann, body).await), "400 unknown_model:modelName");
+}
+
+#[tokio::test]
 async fn submitting_with_one_key_is_one_task_and_one_debit() {
     let kit = kit();
     let ann = kit.user("ann").await;
