@@ -1,7 +1,9 @@
 //! Models: a file is uploaded in parts, becomes a model, and changes what a runner draws.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
-use tests::{Account, Edge, Watch};
+use tests::{Account, Edge, OwnEdge, OwnRunner, State, Watch, until};
 
 /// A LoRA of one layer of the tiny model, in kohya's names: 16 values in, 16 out, rank 1.
 fn lora() -> Vec<u8> {
@@ -75,4 +77,96 @@ async fn an_imported_lora_changes_what_is_drawn() {
     assert_eq!(edge.get(&key).send().await.expect(200).bytes, file);
     ann.delete(&path).send().await.expect(204);
     ann.get(&path).send().await.expect(404);
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/gpu-runner/fixtures")
+}
+
+/// A whole model in one file, as tiny as its tests have it and with random weights.
+fn checkpoint() -> Vec<u8> {
+    let list = std::fs::read(fixtures().join("checkpoints/sd1.json")).expect("the names of its tensors");
+    let list: Value = serde_json::from_slice(&list).expect("JSON");
+    let (mut header, mut data) = (json!({}), Vec::new());
+    let mut random = fastrand::Rng::with_seed(7);
+    for tensor in list["tensors"].as_array().expect("tensors") {
+        let name = tensor[0].as_str().expect("a name");
+        let shape: Vec<usize> = serde_json::from_value(tensor[1].clone()).expect("a shape");
+        let first = data.len();
+        let inputs: usize = shape.iter().skip(1).product();
+        for _ in 0..shape.iter().product() {
+            let value = match shape.len() {
+                0 | 1 => f32::from(u8::from(name.ends_with("weight"))),
+                _ => (random.f32() - 0.5) * 3.0 / (inputs as f32).sqrt(),
+            };
+            data.extend_from_slice(&value.to_le_bytes());
+        }
+        header[name] = json!({"dtype": "F32", "shape": shape, "data_offsets": [first, data.len()]});
+    }
+    let header = header.to_string();
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat()
+}
+
+async fn import(ann: &Account, name: &str, kind: &str, file: Vec<u8>) -> Value {
+    let upload = upload(ann, file).await;
+    let form = json!({"name": name, "type": kind, "base_model": "SD1.5", "upload": upload["id"]});
+    ann.post("/api/models/import", &form).send().await.expect(201).json()["id"].clone()
+}
+
+async fn points(who: &Account) -> i64 {
+    who.get("/api/account").send().await.expect(200).json()["points"].as_i64().expect("a number")
+}
+
+/// An edge and a runner of its own: which models that has loaded is seen.
+#[tokio::test]
+async fn a_task_is_drawn_with_the_model_it_names() {
+    let state = State::new();
+    let own = OwnEdge::start(&state, 5000, 0);
+    let (ann, admin) = (own.edge.sign_up("ann").await, own.edge.admin().await);
+    let (tokenizer, cache) = (fixtures().join("sdxl/tokenizer"), state.path().join("kept"));
+    let dir = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
+    let options = ["--poll-ms", "10", "--memory", "1G", "--tokenizer", &dir(&tokenizer), "--cache", &dir(&cache)];
+    let _runner = OwnRunner::start_with(&own.edge, "several", &options);
+
+    let task = |model: &Value| {
+        json!({"prompt": "a hut below mountains", "width": 64, "height": 64, "num_inference_steps": 3, "seed": 7,
+            "model_id": model})
+    };
+    let plain = drawn(&ann, &task(&Value::Null)).await;
+    let whole = import(&ann, "Whole", "ckp", checkpoint()).await;
+    let bob = own.edge.sign_up("bob").await;
+    let stranger = bob.post("/api/tasks", &task(&whole)).send().await;
+    assert_eq!(stranger.refused(400, "invalid_parameter").error()["param"], "model_id");
+
+    let id = ann.submit(&task(&whole)).await;
+    let (frames, _) = Watch::of(&ann, &format!("/api/tasks/{id}")).await.rest().await;
+    let (last, before) = frames.split_last().expect("frames");
+    assert_eq!(last["status"], json!("success"), "{last}");
+    let phases: Vec<&Value> = before.iter().map(|frame| &frame["data"]["phase"]).collect();
+    assert!(phases.iter().any(|phase| **phase == "fetching" || **phase == "loading"), "{phases:?}");
+    assert_eq!(ann.task(id).await["model_id"], whole);
+    let with = drawn(&ann, &task(&whole)).await;
+    assert!(with != plain, "the model changes nothing");
+    assert!(drawn(&ann, &task(&whole)).await == with && drawn(&ann, &task(&Value::Null)).await == plain);
+    let kept = std::fs::read_dir(&cache).expect("a cache").flatten().next().expect("a deployment").path();
+    assert!(kept.join(format!("{whole}.safetensors")).is_file(), "it is kept for the next task");
+
+    // What is no whole model costs its task, which gets its points back, and nothing else.
+    let broken = import(&ann, "Broken", "ckp", lora()).await;
+    let before = points(&ann).await;
+    let id = ann.submit(&task(&broken)).await;
+    let (frames, _) = Watch::of(&ann, &format!("/api/tasks/{id}")).await.rest().await;
+    let last = frames.last().expect("a frame");
+    assert_eq!((&last["status"], &last["error"]["code"]), (&json!("error"), &json!("model_unsupported")), "{last}");
+    assert_eq!(points(&ann).await, before);
+    assert!(drawn(&ann, &task(&Value::Null)).await == plain, "the runner lives on");
+
+    until("the list of what is loaded", async || {
+        let servers = admin.get("/api/servers").send().await.expect(200).json();
+        let models = servers["list"][0]["models"].as_array().expect("models").clone();
+        let loaded = models.iter().all(|model| model["loaded"] == json!(true) && model["memory"].as_i64() > Some(0));
+        let names: Vec<_> = models.iter().map(|model| (&model["name"], &model["model_id"])).collect();
+        (loaded && names == [(&json!("tiny-model"), &Value::Null), (&json!("Whole"), &whole)]).then_some(())
+    })
+    .await;
 }

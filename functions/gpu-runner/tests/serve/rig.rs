@@ -1,6 +1,6 @@
 //! A runner on a thread of its own, as in production, with a backend that a test lets go step by step.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Gate {
     pub made: AtomicUsize,
     /// Steps that were announced, over all jobs.
     pub announced: AtomicUsize,
+    /// Whether loading a model is a step as well.
+    pub loads: AtomicBool,
     /// Jobs that came to the backend.
     pub jobs: Mutex<Vec<DrawJob>>,
 }
@@ -49,6 +51,9 @@ struct Gated {
 
 impl Backend for Gated {
     fn prepare(&mut self, job: &DrawJob) -> Result<(), DrawError> {
+        if self.gate.loads.load(Ordering::SeqCst) && !self.loaded().iter().any(|loaded| loaded.path == job.model) {
+            self.gate.pass();
+        }
         self.inner.prepare(job)
     }
 
