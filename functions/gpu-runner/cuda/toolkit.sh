@@ -25,10 +25,12 @@ if ! cmp -s "$here/toolkit.txt" "$dir/toolkit.txt"; then
     done
     ln -sf "$dir"/nvidia/cudnn/include/*.h "$home/include/"
 
-    # The driver's library comes with the driver. To link against it, its names are enough.
+    # The driver's library comes with the driver. To link against it, its names are enough; what they answer is that there
+    # is no GPU (CUDA_ERROR_NO_DEVICE), so that programs start where there is no driver.
     mkdir -p "$home/lib/stubs"
-    grep -oE '\bcu[A-Z][A-Za-z0-9_]*' "$home/include/cuda.h" | sort -u | sed 's/.*/void &(void) {}/' |
-        gcc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$home/lib/stubs/libcuda.so" -x c -
+    grep -oE '\bcu[A-Z][A-Za-z0-9_]*' "$home/include/cuda.h" | sort -u | sed 's/.*/int &(void) { return 100; }/' |
+        gcc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$home/lib/stubs/libcuda.so.1" -x c -
+    ln -sf libcuda.so.1 "$home/lib/stubs/libcuda.so"
 
     # candle-flash-attn takes CUTLASS from a git checkout of one commit, or from where it put one before: the commit is
     # CUTLASS 3.5.0, whose headers are a wheel as well.

@@ -9,6 +9,8 @@ use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents};
 use gpu_runner::pipeline::Model;
 use serde_json::json;
 
+use crate::on::{bound, on};
+
 /// Of a whole run, relative to the largest value.
 pub const RUN: f32 = 1e-4;
 
@@ -28,17 +30,17 @@ impl Fixture {
     pub fn open(layout: &str) -> Self {
         let (model, dir) = (fixtures().join(layout), fixtures().join("adapters").join(layout));
         let ends = candle_core::safetensors::load(dir.join("reference.safetensors"), &Device::Cpu).unwrap();
-        Self { model, dir, ends, backend: CandleBackend::new(Device::Cpu) }
+        Self { model, dir, ends, backend: CandleBackend::new(on()) }
     }
 
     /// The model, without the backend.
     pub fn loaded(&self) -> Model {
-        Model::load(&self.model, Device::Cpu).unwrap()
+        Model::load(&self.model, on()).unwrap()
     }
 
     /// From now on with so many bytes.
     pub fn budget(&mut self, bytes: u64) {
-        self.backend = CandleBackend::new(Device::Cpu).with_memory(Some(bytes));
+        self.backend = CandleBackend::new(on()).with_memory(Some(bytes));
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -78,6 +80,6 @@ impl Fixture {
         let largest = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
         let away = seen.iter().zip(&expected).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / largest;
         println!("{name}: {away:.2e}");
-        assert!(away <= RUN, "{name} differs by {away:e}");
+        assert!(away <= bound(RUN), "{name} differs by {away:e}");
     }
 }

@@ -3,6 +3,8 @@
 
 mod fixture;
 mod layers;
+#[path = "../support/on.rs"]
+mod on;
 mod parity;
 mod prompts;
 mod refusals;

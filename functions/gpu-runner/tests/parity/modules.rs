@@ -1,8 +1,8 @@
-use candle_core::{DType, Device};
 use gpu_runner::models::unet::{Conditioning, Features, Sight, Unet, UnetConfig};
 use gpu_runner::models::vae::{Vae, VaeConfig};
 use gpu_runner::weights::Weights;
 
+use crate::on::on;
 use crate::reference::{LAYOUTS, MODULE, Reference};
 
 /// Two different times and texts at once, on a picture whose sides halve and on one whose sides don't.
@@ -12,7 +12,7 @@ fn unet_is_the_same() {
         let reference = Reference::open(layout);
         let config = UnetConfig::checked(&reference.config("unet")).unwrap();
         let weights = Weights::open(&reference.dir.join("unet"), "diffusion_pytorch_model").unwrap();
-        let unet = Unet::load(&config, weights.into_builder(DType::F32, &Device::Cpu)).unwrap();
+        let unet = Unet::load(&config, weights.into_builder(on().dtype, &on().device)).unwrap();
         for size in ["even", "odd"] {
             let sample = reference.tensor(&format!("unet/{size}/sample"));
             let out =
@@ -29,7 +29,7 @@ fn unet_sees_references_the_same_way() {
         let reference = Reference::open(layout);
         let config = UnetConfig::checked(&reference.config("unet")).unwrap();
         let weights = Weights::open(&reference.dir.join("unet"), "diffusion_pytorch_model").unwrap();
-        let unet = Unet::load(&config, weights.into_builder(DType::F32, &Device::Cpu)).unwrap();
+        let unet = Unet::load(&config, weights.into_builder(on().dtype, &on().device)).unwrap();
         let time = reference.tensor("unet/timesteps").narrow(0, 0, 1).unwrap();
         let times = time.repeat(2).unwrap();
         let texts = reference.tensor("unet/context");
@@ -56,7 +56,7 @@ fn autoencoder_is_the_same_both_ways() {
         let reference = Reference::open(layout);
         let config = VaeConfig::checked(&reference.config("vae")).unwrap();
         let weights = Weights::open(&reference.dir.join("vae"), "diffusion_pytorch_model").unwrap();
-        let vae = Vae::load(&config, weights.into_builder(DType::F32, &Device::Cpu)).unwrap();
+        let vae = Vae::load(&config, weights.into_builder(on().dtype, &on().device)).unwrap();
         reference.compare("vae/moments", &vae.moments(reference.tensor("vae/image")).unwrap(), MODULE);
         reference.compare("vae/decoded", &vae.decode_unscaled(reference.tensor("vae/latents")).unwrap(), MODULE);
     }

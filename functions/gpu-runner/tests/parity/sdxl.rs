@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use candle_nn::VarBuilder;
 use gpu_runner::backend::DrawJob;
 use gpu_runner::models::clip::{Projection, TextConfig, TextEncoder};
@@ -11,6 +11,7 @@ use gpu_runner::models::vae::{Vae, VaeConfig};
 use gpu_runner::weights::Weights;
 use serde_json::json;
 
+use crate::on::on;
 use crate::reference::{MODULE, RUN, Reference};
 use crate::run::{compare_bytes, draw_changed, from_picture, latents};
 
@@ -19,7 +20,7 @@ fn sdxl() -> Reference {
 }
 
 fn weights(reference: &Reference, part: &str, stem: &str) -> VarBuilder<'static> {
-    Weights::open(&reference.dir.join(part), stem).unwrap().into_builder(DType::F32, &Device::Cpu)
+    Weights::open(&reference.dir.join(part), stem).unwrap().into_builder(on().dtype, &on().device)
 }
 
 #[test]
@@ -43,7 +44,7 @@ fn both_text_encoders_are_the_same() {
             let first = TextConfig { eos_token_id: 400, ..config };
             let first = Projection::load(&first, weights(&reference, &dir, "model")).unwrap();
             let apart = (first.forward(&ids, &hidden.last).unwrap() - whole).unwrap().abs().unwrap();
-            assert!(apart.max_all().unwrap().to_scalar::<f32>().unwrap() > 1e-2);
+            assert!(apart.to_dtype(DType::F32).unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() > 1e-2);
         }
     }
 }

@@ -1,9 +1,10 @@
-use candle_core::{DType, Device};
+use candle_core::DType;
 use gpu_runner::models::clip::{TextConfig, TextEncoder};
 use gpu_runner::tokenizer::Tokenizer;
 use gpu_runner::weights::Weights;
 use serde::Deserialize;
 
+use crate::on::on;
 use crate::reference::{LAYOUTS, MODULE, Reference};
 
 #[derive(Deserialize)]
@@ -32,7 +33,7 @@ fn hidden_states_are_the_same() {
         let reference = Reference::open(layout);
         let config = TextConfig::checked(&reference.config("text_encoder")).unwrap();
         let weights = Weights::open(&reference.dir.join("text_encoder"), "model").unwrap();
-        let encoder = TextEncoder::load(&config, weights.into_builder(DType::F32, &Device::Cpu)).unwrap();
+        let encoder = TextEncoder::load(&config, weights.into_builder(on().dtype, &on().device)).unwrap();
         let ids = reference.tensor("text/ids").to_dtype(DType::U32).unwrap();
         reference.compare("text/hidden", &encoder.forward(&ids).unwrap(), MODULE);
     }

@@ -8,6 +8,7 @@ use gpu_runner::models::safety::Safety;
 use gpu_runner::pipeline::eyes::pixels;
 use gpu_runner::weights::Weights;
 
+use crate::on::on;
 use crate::reference::{MODULE, Reference};
 
 fn open() -> Reference {
@@ -15,7 +16,7 @@ fn open() -> Reference {
 }
 
 fn weights(reference: &Reference, part: &str) -> VarBuilder<'static> {
-    Weights::open(&reference.dir.join(part), "model").unwrap().into_builder(DType::F32, &Device::Cpu)
+    Weights::open(&reference.dir.join(part), "model").unwrap().into_builder(DType::F32, &on().device)
 }
 
 fn picture(reference: &Reference) -> Rgb {
@@ -27,7 +28,7 @@ fn picture(reference: &Reference) -> Rgb {
 #[test]
 fn pictures_are_brought_to_size_alike() {
     let reference = open();
-    let seen = pixels(&picture(&reference), 28, &Device::Cpu).unwrap();
+    let seen = pixels(&picture(&reference), 28, &on().device).unwrap();
     let expected = reference.tensor("pixels");
     assert_eq!(seen.dims(), expected.dims());
     let difference = (seen - expected).unwrap().abs().unwrap();
@@ -64,7 +65,7 @@ fn the_safety_checker_decides_the_same() {
         tensors.insert("special_care_embeds_weights".into(), bounds("safety/special_weights"));
         let file = dir.path().join(format!("{case}.safetensors"));
         candle_core::safetensors::save(&tensors, &file).unwrap();
-        let vb = Weights::read(&file).unwrap().into_builder(DType::F32, &Device::Cpu);
+        let vb = Weights::read(&file).unwrap().into_builder(DType::F32, &on().device);
         let scores = Safety::load(&config, vb).unwrap().scores(reference.tensor("pixels")).unwrap();
         for (name, seen) in [("special", &scores.special), ("concepts", &scores.concepts)] {
             let expected: Vec<f32> = reference.tensor(&format!("safety/{case}/{name}")).to_vec1().unwrap();
