@@ -132,8 +132,8 @@ pub struct Plan {
     /// How much the loss of an example counts that is there to keep what the model knows.
     pub prior_weight: f64,
     pub seed: u64,
-    /// Gradient checkpointing: a third more time for a fraction of the memory.
-    #[serde(skip)]
+    /// Gradient checkpointing: a third more time for a fraction of the memory. Sums are in another order.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recompute: bool,
     /// Bytes that encoded examples may take in memory; others are encoded each time.
     #[serde(skip)]
