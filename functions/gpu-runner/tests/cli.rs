@@ -166,3 +166,34 @@ fn files_that_change_a_model_are_named_with_their_weights() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(expected), "{more:?}");
     }
 }
+
+/// Half precision where it is asked for; and a GPU that is not there is never replaced by the CPU. (Where there are GPUs,
+/// there are not a thousand.)
+#[test]
+fn device_and_precision_are_chosen() {
+    let dir = model(Layout::Sd15);
+    let dir = dir.path();
+    let draw = |out: &str, more: &[&str]| {
+        let args = ["generate", "--model", ".", "--prompt", "fox", "--seed", "1", "--out", out];
+        runner(&[&args[..], &SMALL, more].concat(), dir)
+    };
+    let drawn = |out: &str, more: &[&str]| {
+        let output = draw(out, &[&["--device", "cpu"], more].concat());
+        assert!(output.status.success(), "{more:?}: {}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read(dir.join(out)).unwrap()
+    };
+    let plain = drawn("a.png", &[]);
+    assert_eq!(plain, drawn("b.png", &["--dtype", "f32"]));
+    assert_ne!(plain, drawn("c.png", &["--dtype", "bf16"]));
+    for (more, expected) in [
+        (["--device", "cuda:1000"], "--device cuda:1000: "),
+        (["--device", "tpu"], "cuda:N"),
+        (["--dtype", "f8"], "bf16"),
+    ] {
+        let output = draw("no.png", &more);
+        assert!(!output.status.success() && !dir.join("no.png").exists(), "{more:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(expected), "{more:?}");
+    }
+    let timed = succeeds(&["bench", "--size", "4", "--runs", "1", "--device", "cpu", "--dtype", "f16"], dir);
+    assert!(timed.contains("f16") && timed.contains("it/s"), "{timed}");
+}

@@ -44,7 +44,7 @@ fn apart(a: &Picture, b: &Picture) -> (f32, f64) {
 
 fn nearly_the_same(job: &DrawJob, name: &str) {
     let (single, previews) = draw(job, DType::F32);
-    for (dtype, latents, bytes) in [(DType::F16, 0.02, 0.7), (DType::BF16, 0.15, 6.0)] {
+    for (dtype, latents, bytes) in [(DType::F16, 0.01, 0.5), (DType::BF16, 0.1, 4.0)] {
         let (half, seen) = draw(job, dtype);
         let (worst, mean) = apart(&single, &half);
         println!("{name} {dtype:?}: latents {worst:.1e}, bytes {mean:.2}");

@@ -49,10 +49,10 @@ impl Model {
 
     fn picture(&self, width: u32, height: u32) -> u64 {
         let pixels = u64::from(width).saturating_mul(u64::from(height));
+        // Norms are of single precision everywhere, and on the CPU all layers are.
+        let pictures = AT_ONCE * SINGLE;
         // Without cuDNN a GPU lays out what each pixel's kernel sees.
-        let beside = if self.on.device.is_cpu() || cfg!(feature = "cudnn") { 0 } else { KERNEL };
-        // The CPU's layers widen what they work on.
-        let each = if self.on.device.is_cpu() { SINGLE } else { self.vae_bytes };
-        pixels.saturating_mul(self.widest as u64).saturating_mul((AT_ONCE + beside) * each)
+        let laid_out = if self.on.device.is_cpu() || cfg!(feature = "cudnn") { 0 } else { KERNEL * self.vae_bytes };
+        pixels.saturating_mul(self.widest as u64).saturating_mul(pictures + laid_out)
     }
 }
