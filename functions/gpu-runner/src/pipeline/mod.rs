@@ -26,8 +26,8 @@ pub(crate) use load::draws_parts;
 pub use load::open;
 pub use parts::{Family, Parts};
 use preview::Colours;
-pub(crate) use text::check_fit;
 use text::Texts;
+pub(crate) use text::check_fit;
 
 /// A model, loaded.
 pub struct Model {

@@ -84,8 +84,7 @@ impl Texts {
         let mut encoded = vec![self.encoded(prompt, &chunks, count)?];
         if let Some((negative, chunks)) = negative {
             let without = self.family.zeros_for_empty() && negative.is_empty();
-            encoded
-                .insert(0, if without { encoded[0].zeros()? } else { self.encoded(negative, &chunks, count)? });
+            encoded.insert(0, if without { encoded[0].zeros()? } else { self.encoded(negative, &chunks, count)? });
         }
         let tokens: Vec<&Tensor> = encoded.iter().map(|e| &e.tokens).collect();
         let whole: Vec<&Tensor> = encoded.iter().filter_map(|e| e.whole.as_ref()).collect();
@@ -106,12 +105,7 @@ impl Texts {
     }
 
     /// As before, where the same was asked before.
-    fn encoded(
-        &mut self,
-        prompt: &str,
-        chunks: &[Vec<Chunk>],
-        count: usize,
-    ) -> Result<Encoded, DrawError> {
+    fn encoded(&mut self, prompt: &str, chunks: &[Vec<Chunk>], count: usize) -> Result<Encoded, DrawError> {
         let key = (prompt.to_owned(), count);
         if let Some(known) = self.known.get(&key) {
             return Ok(known.clone());
