@@ -96,6 +96,21 @@ fn table() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokenizer::{LENGTH, Vocabulary};
+    use gpu_runner::tokenizer::Tokenizer;
+
+    #[test]
+    fn prompts_are_of_words_that_are_known() {
+        let (dir, vocabulary) = (tempfile::TempDir::new().unwrap(), Vocabulary::new());
+        vocabulary.write(dir.path()).unwrap();
+        let tokenizer = Tokenizer::load(dir.path(), LENGTH, vocabulary.tokens.len()).unwrap();
+        for prompt in PROMPTS {
+            let ids = tokenizer.words(prompt).unwrap();
+            let bytes = ids.iter().map(|id| vocabulary.tokens[*id as usize].as_str());
+            let unknown: Vec<&str> = bytes.filter(|token| token.chars().count() == 1).collect();
+            assert!(unknown.is_empty() && ids.len() + 2 <= LENGTH, "{prompt}: {unknown:?}");
+        }
+    }
 
     #[test]
     fn pictures_are_where_their_prompts_are() {

@@ -9,14 +9,15 @@ impl Random {
         Self(mixed(mixed(seed) ^ stream.wrapping_mul(0xd6e8_feb8_6659_fd93)))
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// 64 of them.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mixed(self.0)
     }
 
     /// Uniform in [0, 1).
     pub fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u32 << 24) as f32
+        (self.bits() >> 40) as f32 / (1u32 << 24) as f32
     }
 
     /// Uniform in [−1, 1).
@@ -29,16 +30,10 @@ impl Random {
         self.unit() < probability
     }
 
-    /// One of these, each as likely; the first of an empty list can't be, so lists have a first.
-    pub fn pick<T: Copy>(&mut self, first: T, others: &[T]) -> T {
-        let index = (self.next() % (others.len() as u64 + 1)) as usize;
-        index.checked_sub(1).and_then(|index| others.get(index)).copied().unwrap_or(first)
-    }
-
-    /// One of a list that is not empty.
+    /// One of a list that is not empty, each as likely.
     pub fn one<T: Copy, const N: usize>(&mut self, all: &[T; N]) -> T {
         const { assert!(N > 0) };
-        all[(self.next() % N as u64) as usize]
+        all[(self.bits() % N as u64) as usize]
     }
 }
 
@@ -47,4 +42,30 @@ pub fn mixed(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_spread() {
+        let mut random = Random::new(1, 1);
+        let values: Vec<f32> = (0..10_000).map(|_| random.unit()).collect();
+        assert!(values.iter().all(|value| (0.0..1.0).contains(value)));
+        let mean = values.iter().sum::<f32>() / 10_000.0;
+        assert!((mean - 0.5).abs() < 0.02, "{mean}");
+        let mut counts = [0; 5];
+        (0..10_000).for_each(|_| counts[random.one(&[0, 1, 2, 3, 4])] += 1);
+        assert!(counts.iter().all(|count| (1800..2200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn seeds_and_streams_are_apart() {
+        let first = |seed, stream| Random::new(seed, stream).bits();
+        assert_eq!(first(1, 1), first(1, 1));
+        let all: std::collections::HashSet<u64> =
+            (0..100).flat_map(|s| (0..10).map(move |t| (s, t))).map(|(s, t)| first(s, t)).collect();
+        assert_eq!(all.len(), 1000);
+    }
 }

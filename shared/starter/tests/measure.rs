@@ -76,6 +76,6 @@ fn what_is_not_there_is_not_seen() {
     assert!(look(&Rgb { width: 0, height: 0, bytes: Vec::new() }).is_none());
     // A picture of nothing known still has an answer, and it is far from the picture.
     let mut random = Random::new(1, 1);
-    let bytes = (0..3 * 64 * 64).map(|_| random.next() as u8).collect();
+    let bytes = (0..3 * 64 * 64).map(|_| random.bits() as u8).collect();
     assert!(look(&Rgb { width: 64, height: 64, bytes }).is_some_and(|seen| seen.distance > 0.2));
 }

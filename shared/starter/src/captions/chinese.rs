@@ -55,7 +55,7 @@ fn simplified(scene: &Scene, random: &mut Random) -> String {
     match (&scene.objects[..], scene.layout) {
         ([object], Layout::Single { size, place }) => {
             let (text, one) = (thing(object, size, random), counted(object.kind));
-            match (random.next() % 6, where_is(place, random)) {
+            match (random.bits() % 6, where_is(place, random)) {
                 (0 | 1, None) => format!("{on}的{text}"),
                 (0 | 1, Some(place)) => format!("{on}{place}的{text}"),
                 (2, None) => format!("{name}，{text}"),
@@ -74,7 +74,7 @@ fn simplified(scene: &Scene, random: &mut Random) -> String {
                 if random.chance(0.3) { (other, one, relation.reversed()) } else { (one, other, relation) };
             let (first, second) = (thing(one, Size::Normal, random), thing(other, Size::Normal, random));
             let side = beside(relation, random);
-            match random.next() % 4 {
+            match random.bits() % 4 {
                 0 | 1 => format!("{on}，{first}在{second}{side}"),
                 2 => format!("{first}在{second}的{side}，{name}"),
                 _ => format!("{name}，{second}{side}的{first}"),

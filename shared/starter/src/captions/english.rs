@@ -25,7 +25,7 @@ pub(super) fn caption(scene: &Scene, random: &mut Random) -> String {
         _ => return String::new(),
     };
     let (after, name) = behind(scene.background, random);
-    match (random.next() % 8, short) {
+    match (random.bits() % 8, short) {
         (0..4, _) => format!("{what} {after}"),
         (4..6, true) => format!("{what}, {name}"),
         (_, true) => format!("{name}, {what}"),
