@@ -24,6 +24,8 @@ pub static IMAGES: Spec = Spec {
         Column::new("seed", "t.seed", Kind::Int),
         Column::new("from_image", "t.from_image", Kind::Text),
         Column::new("strength", "t.strength", Kind::Real),
+        Column::new("model_id", "t.model_id", Kind::LooseId),
+        Column::new("loras", "t.loras", Kind::Json),
         Column::new("task_id", "t.task_id", Kind::LooseId),
         Column::new("hash", "t.sha256", Kind::Text),
         Column::new("nsfw", "CASE t.nsfw WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END", Kind::Json),

@@ -115,7 +115,7 @@ async fn an_image_from_beginning_to_end() {
     let key = kit.blobs.keys().remove(0);
     let expected = json!({"id": id, "name": "", "url": format!("/files/{key}"), "width": 64, "height": 72,
         "prompt": "a cat", "negative_prompt": "blurry", "num_inference_steps": 20, "guidance_scale": 7.5,
-        "scheduler": "DDIM", "seed": 42, "from_image": null, "strength": null, "task_id": null, "hash": "abc", "nsfw": null,
+        "scheduler": "DDIM", "seed": 42, "from_image": null, "strength": null, "model_id": null, "loras": [], "task_id": null, "hash": "abc", "nsfw": null,
         "public": true, "tags": [], "user_id": ann.id,
         "created_at": "2026-11-20T00:00:01.000Z", "updated_at": "2026-11-20T00:00:01.000Z"});
     assert_eq!(kit.get("/api/images/1").send().await.json(), expected);

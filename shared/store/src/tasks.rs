@@ -127,8 +127,8 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
         scope.stmt(
             format!(
                 "INSERT INTO images (name, key, width, height, size, sha256, prompt, negative_prompt, num_inference_steps, \
-                 guidance_scale, scheduler, seed, from_image, strength, nsfw, public, user_id, task_id, task_index, created_at, updated_at) \
-                 SELECT t.name, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, t.public, t.user_id, t.id, o.key, ?2, ?2 \
+                 guidance_scale, scheduler, seed, from_image, strength, model_id, loras, nsfw, public, user_id, task_id, task_index, created_at, updated_at) \
+                 SELECT t.name, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {LORAS}, {}, t.public, t.user_id, t.id, o.key, ?2, ?2 \
                  FROM json_each(?4) o JOIN tasks t ON t.id = ?3",
                 picture("key"),
                 picture("width"),
@@ -143,6 +143,7 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
                 picture("seed"),
                 parameter("from_images[0]"),
                 parameter("strength"),
+                parameter("model.model_id"),
                 picture("nsfw"),
             ),
             [task.clone(), list.clone()],
@@ -186,6 +187,10 @@ pub fn succeed(scope: Scope, held: &Held, outputs: &[Output]) -> Vec<Stmt> {
         scope.stmt("DELETE FROM task_objects WHERE task_id = ?3", [task]),
     ]
 }
+
+/// The changes of the model of a task `t`, as they were asked for.
+const LORAS: &str = "(SELECT json_group_array(json_object('model_id', json_extract(l.value, '$.model_id'), \
+    'weight', json_extract(l.value, '$.weight'))) FROM json_each(t.params, '$.loras') l)";
 
 fn parameter(name: &str) -> String {
     format!("json_extract(t.params, '$.{name}')")

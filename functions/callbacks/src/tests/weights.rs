@@ -2,8 +2,9 @@
 
 use edge::native::{Kit, Reply};
 use ports::{BlobBody, Blobs};
+use serde_json::json;
 
-use super::{RUNNER_HEADER, claim, kit, runner_id, secret, signed};
+use super::{RUNNER_HEADER, claim, finish, kit, runner_id, secret, signed};
 
 const FILE: &[u8] = b"weights";
 
@@ -76,6 +77,17 @@ async fn a_whole_model_is_given_in_pieces() {
     assert_eq!(signed(&kit, "GET", path, "get_model/1/2", b"", &lease).await.error(), "invalid_signature");
     kit.sql("UPDATE tasks SET params = json_remove(params, '$.model')", []).await;
     assert_eq!(signed(&kit, "GET", path, id, b"", &lease).await.error(), "not_found", "the task names none");
+}
+
+#[tokio::test]
+async fn pictures_say_what_they_were_drawn_with() {
+    let (kit, lease) = held().await;
+    let done = finish(&kit, &json!({"attempt": 1, "lease": lease}), 1, 1).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    kit.sql("DELETE FROM models", []).await;
+    let images = kit.sql("SELECT model_id, loras FROM images", []).await;
+    let seen: Vec<_> = images.iter().map(|image| (image.int("model_id"), image.text("loras"))).collect();
+    assert_eq!(seen, [(Some(7), Some(r#"[{"model_id":7,"weight":1.0}]"#)); 2]);
 }
 
 #[tokio::test]
