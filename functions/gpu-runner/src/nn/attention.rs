@@ -7,11 +7,14 @@ use super::cpu::gradient::attention::{Inputs, attention as back};
 use super::cpu::{self, values};
 use super::node::{Made, derived};
 use super::precision::{must_widen, wide};
+use super::recompute::recomputed;
 
 /// Most scores held at once, in elements. Unbounded, a 512-pixel picture would want 1 GiB of f32, a 1024-pixel one 16.
 /// On the CPU 4 MiB: what stays near the core (2^18 to 2^22 take the same time, 2^24 half as much again).
 const ON_CPU: usize = 1 << 20;
 const ON_GPU: usize = 1 << 28;
+/// Where they are there several times, as they come and as gradients.
+const ON_GPU_LEARNING: usize = 1 << 25;
 
 /// softmax(q·kᵀ/√d)·v of several heads side by side.
 ///
@@ -34,24 +37,49 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize) -> Result<Tensor
     let sizes = Sizes { batch, heads, rows, columns, d: width / heads };
     let out = cpu::attention::attention(&values(&q)?, &values(&k)?, &values(&v)?, sizes);
     let given = [q.clone(), k.clone(), v.clone()];
-    derived(Made::numbers(out, (batch, rows, width)), &[&q, &k, &v], move |gradient| {
-        let [q, k, v] = &given;
-        let (q, k, v) = (values(q)?, values(k)?, values(v)?);
-        let parts = back(Inputs { q: &q, k: &k, v: &v, mask: None }, &values(gradient)?, sizes);
-        let shapes = given.iter().map(Tensor::shape);
-        parts
-            .into_iter()
-            .zip(shapes)
-            .map(|(part, shape)| Tensor::from_vec(part, shape, gradient.device()).map(Some))
-            .collect()
-    })
+    let out = Made::numbers(out, (batch, rows, width));
+    derived(out, &[&q, &k, &v], move |gradient| back_through(&given, None, gradient, sizes))
 }
 
 /// softmax(q·kᵀ/√d + mask)·v (Vaswani et al. 2017), in slices of rows.
 ///
-/// q (batch, heads, rows, d), k and v (batch, heads, columns, d); `mask` (rows, columns) is added to the scores.
+/// q (batch, heads, rows, d), k and v (batch, heads, columns, d); `mask` (rows, columns) is added to the scores and has no
+/// gradient.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-    sliced(q, k, v, mask, if q.device().is_cpu() { ON_CPU } else { ON_GPU })
+    let learns = [q, k, v].into_iter().any(Tensor::track_op);
+    let most = match (q.device().is_cpu(), learns) {
+        (true, _) => ON_CPU,
+        (false, true) => ON_GPU_LEARNING,
+        (false, false) => ON_GPU,
+    };
+    let (batch, heads, rows, d) = q.dims4()?;
+    if !learns || !cpu::serves([q, k, v].into_iter().chain(mask)) {
+        return sliced(q, k, v, mask, most);
+    }
+    let (q, k, v, mask) =
+        (q.contiguous()?, k.contiguous()?, v.contiguous()?, mask.map(Tensor::contiguous).transpose()?);
+    let out = sliced(&q.detach(), &k.detach(), &v.detach(), mask.as_ref(), most)?;
+    let sizes = Sizes { batch: batch * heads, heads: 1, rows, columns: k.dim(2)?, d };
+    let given = [q.clone(), k.clone(), v.clone()];
+    derived(Made::Tensor(out), &[&q, &k, &v], move |gradient| back_through(&given, mask.as_ref(), gradient, sizes))
+}
+
+/// The gradients of q, k and v, which are contiguous.
+fn back_through(
+    given: &[Tensor; 3],
+    mask: Option<&Tensor>,
+    gradient: &Tensor,
+    sizes: Sizes,
+) -> Result<Vec<Option<Tensor>>> {
+    let [q, k, v] = given;
+    let (q, k, v, mask) = (values(q)?, values(k)?, values(v)?, mask.map(values).transpose()?);
+    let parts = back(Inputs { q: &q, k: &k, v: &v, mask: mask.as_deref() }, &values(gradient)?, sizes);
+    let shapes = given.iter().map(Tensor::shape);
+    parts
+        .into_iter()
+        .zip(shapes)
+        .map(|(part, shape)| Tensor::from_vec(part, shape, gradient.device()).map(Some))
+        .collect()
 }
 
 fn sliced(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, max_scores: usize) -> Result<Tensor> {
@@ -62,17 +90,30 @@ fn sliced(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, max_scores:
     let v = if must_widen(v) { wide(v)? } else { v.clone() };
     let q = (q * (1.0 / (d as f64).sqrt()))?;
     let (k, v) = (k.transpose(2, 3)?.contiguous()?, v.contiguous()?);
+    let learns = [&q, &k, &v].into_iter().any(Tensor::track_op);
     let slice = (max_scores / (batch * heads * columns).max(1)).clamp(1, rows.max(1));
     let mut out = Vec::with_capacity(rows.div_ceil(slice));
     for start in (0..rows).step_by(slice) {
         let len = slice.min(rows - start);
-        let mut scores = q.narrow(2, start, len)?.contiguous()?.matmul(&k)?;
-        if let Some(mask) = &mask {
-            scores = scores.broadcast_add(&mask.narrow(0, start, len)?)?;
-        }
-        out.push(softmax(&scores)?.to_dtype(v.dtype())?.matmul(&v)?);
+        let q = q.narrow(2, start, len)?.contiguous()?;
+        let mask = mask.as_ref().map(|mask| mask.narrow(0, start, len)).transpose()?;
+        out.push(if learns {
+            // Scores are not kept for the gradients: there would be all of them, several times.
+            recomputed(&[&q, &k, &v], move |given| weighed(&given[0], &given[1], &given[2], mask.as_ref()))?
+        } else {
+            weighed(&q, &k, &v, mask.as_ref())?
+        });
     }
     if out.len() == 1 { out.swap_remove(0).contiguous() } else { Tensor::cat(&out, 2) }?.to_dtype(dtype)
+}
+
+/// softmax(q·k + mask)·v.
+fn weighed(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    let mut scores = q.matmul(k)?;
+    if let Some(mask) = mask {
+        scores = scores.broadcast_add(mask)?;
+    }
+    softmax(&scores)?.to_dtype(v.dtype())?.matmul(v)
 }
 
 /// Over the last dimension. candle's fused kernel has no backward: it is taken only where nothing asks for gradients.

@@ -205,6 +205,15 @@ fn of_attention() {
             same_gradients(&tensors, &frozen, &what, |given| {
                 attend(given.of("q"), given.of("k"), given.of("v"), heads)
             });
+            // As a text encoder has it: each row sees the columns up to its own.
+            let seen = |at: usize| if at % columns > at / columns { f32::NEG_INFINITY } else { 0.0 };
+            let mask: Vec<f32> = (0..rows * columns).map(seen).collect();
+            let mask = Tensor::from_vec(mask, (rows, columns), &Device::Cpu).unwrap();
+            same_gradients(&tensors, &frozen, &format!("{what}, masked"), |given| {
+                let [q, k, v] = ["q", "k", "v"].map(|name| split_heads(given.of(name), heads));
+                let mask = mask.to_dtype(given.dtype)?;
+                join_heads(&attention(&q?, &k?, &v?, Some(&mask))?)
+            });
         }
     }
 }

@@ -205,12 +205,13 @@ impl Work<'_, '_> {
         let stride = self.walk.stride;
         let side = if self.kernel.doubles() { 2 } else { self.kernel.side };
         // Where each weight's input is for the first result.
-        let tap = |tap: usize| {
-            let (input, y, x) = (tap / (side * side), tap / side % side + phase / 2, tap % side + phase % 2);
-            let plane = y % stride * stride + x % stride;
-            input * copy.channel + plane * copy.plane + y / stride * copy.row + x / stride
-        };
-        let taps: Vec<usize> = (0..self.kernel.inputs * side * side).map(tap).collect();
+        let mut taps = Vec::with_capacity(self.kernel.inputs * side * side);
+        for input in 0..self.kernel.inputs {
+            for y in phase / 2..phase / 2 + side {
+                let row = input * copy.channel + y % stride * stride * copy.plane + y / stride * copy.row;
+                taps.extend((phase % 2..phase % 2 + side).map(|x| row + x % stride * copy.plane + x / stride));
+            }
+        }
         let length = (height - 1) * copy.row + width;
         for first in (0..self.kernel.outputs).step_by(C) {
             let mut at = 0;
