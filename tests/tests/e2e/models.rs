@@ -145,6 +145,8 @@ async fn a_task_is_drawn_with_the_model_it_names() {
     let phases: Vec<&Value> = before.iter().map(|frame| &frame["data"]["phase"]).collect();
     assert!(phases.iter().any(|phase| **phase == "fetching" || **phase == "loading"), "{phases:?}");
     assert_eq!(ann.task(id).await["model_id"], whole);
+    let pictures = ann.get(&format!("/api/images?task={id}")).send().await.expect(200).json();
+    assert_eq!((&pictures["total"], &pictures["list"][0]["model_id"]), (&json!(1), &whole));
     let with = drawn(&ann, &task(&whole)).await;
     assert!(with != plain, "the model changes nothing");
     assert!(drawn(&ann, &task(&whole)).await == with && drawn(&ann, &task(&Value::Null)).await == plain);
