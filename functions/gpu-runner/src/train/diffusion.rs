@@ -4,8 +4,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
+use super::backward::backward;
 use super::course::Learner;
 use super::data::Batches;
 use super::draws::{Draws, Purpose, Seeded};
@@ -111,8 +112,6 @@ impl Learner for Diffusion<'_> {
     }
 
     fn learn(&self, step: usize) -> Result<(f64, GradStore), DrawError> {
-        let loss = self.loss(step)?;
-        let gradients = loss.backward()?;
-        Ok((f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?), gradients))
+        backward(self.loss(step)?)
     }
 }

@@ -5,6 +5,7 @@
 //! `Course` is the loop over any `Learner`; `Diffusion` is the learner that a `Plan` describes, and `train` both together.
 
 mod adamw;
+mod backward;
 mod course;
 pub mod data;
 mod diffusion;
@@ -31,6 +32,7 @@ use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
 pub use adamw::AdamW;
+pub use backward::backward;
 pub use course::{Learned, Learner, Progress};
 pub use diffusion::Diffusion;
 pub use draws::{Draws, Purpose, Seeded};

@@ -9,7 +9,7 @@ use super::parameters::Parameters;
 use super::plan;
 use crate::DrawError;
 use crate::models::clip::{Hidden, Projection, TextConfig, TextEncoder};
-use crate::models::config::{invalid, unsupported};
+use crate::models::config::invalid;
 use crate::models::unet::{Added, Conditioning, UnetConfig};
 use crate::pipeline::{Family, Parts, check_fit};
 use crate::prompt::{Learned, plain};
@@ -52,9 +52,6 @@ impl Texts {
             .map(|(part, _)| TextConfig::checked(&parts.config(part)?).map_err(|e| e.at(part)))
             .collect::<Result<Vec<_>, _>>()?;
         check_fit(family, &configs, unet)?;
-        if !matches!(family, Family::Sd | Family::Sdxl { .. }) {
-            return Err(unsupported("a model that goes over pictures of others is not trained".into()));
-        }
         let encoders = names.iter().zip(&configs).map(|((part, tokenizer), config)| {
             let tokenizer = parts.tokenizer(tokenizer, config.max_position_embeddings, config.vocab_size)?;
             let projects = *part == "text_encoder_2";

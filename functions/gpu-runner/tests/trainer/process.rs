@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use candle_core::{DType, Device};
 use gpu_runner::backend::Rgb;
 use gpu_runner::tiny::{self, Layout};
 use gpu_runner::weights::Weights;
@@ -56,15 +57,50 @@ fn killed_it_ends_the_same() {
 
     let rest = succeeds(train("killed.safetensors"));
     assert!(!rest.contains("/1-0.png") && rest.contains("/4-0.png"), "{rest}");
-    let values = |file: &str| {
-        let file = Weights::read(&dir.join(file)).unwrap();
-        let read = |name: &str| {
-            let tensor = file.load(name, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
-            crate::rig::bits(&tensor)
-        };
-        file.names().into_iter().map(|name| (name.to_string(), read(name))).collect::<Vec<_>>()
+    assert_eq!(values(&dir.join("whole.safetensors")), values(&dir.join("killed.safetensors")));
+}
+
+fn values(file: &Path) -> Vec<(String, Vec<u32>)> {
+    let file = Weights::read(file).unwrap();
+    let read = |name: &str| crate::rig::bits(&file.load(name, DType::F32, &Device::Cpu).unwrap());
+    file.names().into_iter().map(|name| (name.to_string(), read(name))).collect()
+}
+
+#[test]
+fn a_signal_ends_the_step_at_hand_and_keeps_it() {
+    let dir = place(Layout::Sd15);
+    let dir = dir.path();
+    let more = ["--steps", "5000", "--trigger", "sks", "--sample", "sks", "--sample-every", "1", "--sample-steps", "1"];
+    let begin = || {
+        let mut child = command(dir, "ti", "x.safetensors", &more);
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        (child, lines)
     };
-    assert_eq!(values("whole.safetensors"), values("killed.safetensors"));
+    let drawn = |step: usize| format!("x.safetensors.samples/{step}-0.png");
+    let (child, mut lines) = begin();
+    assert_eq!(lines.next(), Some(drawn(1)));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    // It may be done with a few more before it hears of it.
+    let done = 1 + lines.count();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(&format!("after step {done} (canceled)")), "{said}");
+    let (mut child, mut lines) = begin();
+    assert_eq!(lines.next(), Some(drawn(done + 1)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_does_not_learn_is_as_it_was() {
+    let dir = place(Layout::Sdxl);
+    succeeds(command(dir.path(), "ckp", "ckp", &["--steps", "1"]));
+    let same = |file: &str| values(&dir.path().join("model").join(file)) == values(&dir.path().join("ckp").join(file));
+    for part in ["text_encoder/model", "text_encoder_2/model", "vae/diffusion_pytorch_model"] {
+        assert!(same(&format!("{part}.safetensors")), "{part}");
+    }
+    assert!(!same("unet/diffusion_pytorch_model.safetensors"));
 }
 
 /// A limit on the size of files stands for a disk that is full: writing fails in the middle.
@@ -90,9 +126,7 @@ fn the_number_of_threads_changes_nothing() {
         let mut command = command(dir.path(), "ckp", &out, &["--steps", "2", "--batch", "2", "--networks", "both"]);
         command.env("RAYON_NUM_THREADS", threads);
         succeeds(command);
-        let file = Weights::read(&dir.path().join(out)).unwrap();
-        let load = |name| file.load(name, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
-        file.names().into_iter().map(|name| crate::rig::bits(&load(name))).collect::<Vec<_>>()
+        values(&dir.path().join(out))
     };
     assert!(of("1") == of("3"));
 }

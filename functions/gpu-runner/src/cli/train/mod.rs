@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::model;
+use crate::Code;
 use crate::backend::Control;
 use crate::device::Choice;
 use crate::pipeline;
@@ -98,6 +99,7 @@ impl Train {
         let facts = BTreeMap::from([
             ("ss_max_train_steps".to_string(), plan.course.steps.to_string()),
             ("ss_num_train_images".to_string(), examples.len().to_string()),
+            ("ss_dataset_sha256".to_string(), examples.fingerprint()),
             ("ss_learning_rate".to_string(), plan.course.rate.peak.to_string()),
             ("ss_seed".to_string(), plan.seed.to_string()),
         ]);
@@ -131,7 +133,10 @@ impl Train {
             Ok(if stopped.load(Ordering::Relaxed) { Control::Cancel } else { Control::Continue })
         });
         bar.finish_and_clear();
-        let learned = learned.context("the same command goes on from the last state that was saved")?;
+        let learned = learned.map_err(|e| match e.code {
+            Code::Canceled => anyhow!(e).context("the same command goes on from here"),
+            _ => anyhow!(e),
+        })?;
         let dtype = match self.save_as {
             Precision::F32 => DType::F32,
             Precision::F16 => DType::F16,
