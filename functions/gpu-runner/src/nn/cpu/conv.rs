@@ -7,6 +7,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::small;
 use super::tile::{GROUP, Tile, add_product, rows, store};
 use super::vector::{Affine, Silu, Then, map};
 
@@ -45,6 +46,11 @@ impl Kernel {
             grouped(&sums, outputs)
         };
         Self { phases: (0..4).map(phase).collect(), outputs, inputs, side: 3 }
+    }
+
+    /// Weights of the channels from `first` on: 8 numbers for each tap, of which those before `first` in its group lie behind.
+    pub fn group(&self, first: usize, taps: usize) -> &[f32] {
+        self.phases.first().map_or(&[], |phase| &phase[first / GROUP * GROUP * taps + first % GROUP..])
     }
 
     pub fn doubles(&self) -> bool {
@@ -118,11 +124,20 @@ pub struct Around<'a> {
 
 /// (batch, inputs, from) → (batch, outputs, to).
 pub fn conv(kernel: &Kernel, x: &[f32], walk: Walk, around: Around) -> Vec<f32> {
-    let (height, width) = walk.to;
     let picture = kernel.inputs * walk.from.0 * walk.from.1;
-    if height * width == 0 || picture == 0 || kernel.outputs == 0 {
+    if walk.to.0 * walk.to.1 == 0 || picture == 0 || kernel.outputs == 0 {
         return Vec::new();
     }
+    if small::serves(kernel, walk, x.len() / picture) {
+        return small::conv(kernel, x, walk, around);
+    }
+    strung(kernel, x, walk, around)
+}
+
+/// The same by rows strung together; nothing is empty.
+pub(super) fn strung(kernel: &Kernel, x: &[f32], walk: Walk, around: Around) -> Vec<f32> {
+    let (height, width) = walk.to;
+    let picture = kernel.inputs * walk.from.0 * walk.from.1;
     let batch = x.len() / picture;
     let mut out = vec![0f32; batch * kernel.outputs * height * width];
     let scale = if kernel.doubles() { 2 } else { 1 };

@@ -9,6 +9,7 @@ pub mod conv;
 pub mod gradient;
 pub mod linear;
 pub mod norm;
+mod small;
 mod tile;
 mod vector;
 
