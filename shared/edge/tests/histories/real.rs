@@ -146,7 +146,8 @@ impl Real {
             Says::Progress { seq } => {
                 held.seq = seq;
                 // With a preview, which is to be given up in the end.
-                let progress = Progress { held, step: 1, steps: 4, eta_seconds: 1.0, preview: Some(key(0)) };
+                let progress =
+                    Progress { held, step: 1, steps: 4, eta_seconds: 1.0, preview: Some(key(0)), phase: None };
                 batch.push(tasks::object(scope, task, &key(0)));
                 batch.extend(tasks::progress(scope, &progress, LEASE_MS));
             }
