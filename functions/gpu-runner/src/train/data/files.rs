@@ -107,7 +107,7 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, DrawError> {
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     if length > MAX_BYTES {
-        return Err(problem(format!("{length} bytes are more than any picture has")));
+        return Err(problem(format!("{length} bytes are too many")));
     }
     file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(bytes)

@@ -48,7 +48,7 @@ fn fill(dir: &Path, base: &Path, parts: &dyn Parts, dtype: DType) -> Result<(), 
         fs::remove_dir_all(dir).map_err(failed)?;
     }
     let networks = networks(parts);
-    copy(base, dir, &|name| networks.iter().any(|part| name == *part)).map_err(failed)?;
+    copy(base, dir, &|name| networks.contains(&name)).map_err(failed)?;
     for part in networks {
         let source = source(parts, part)?;
         let pending = source.names().into_iter().map(|name| {
