@@ -9,7 +9,7 @@ use domain::runner::DrawParams;
 
 use super::export::{About, Learning, result};
 use super::{Kind, Overlay, Plan};
-use crate::backend::{Control, DrawJob};
+use crate::backend::{Control, DrawJob, check};
 use crate::pipeline::{Model, Parts};
 use crate::{Code, DrawError};
 
@@ -37,6 +37,7 @@ pub struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
+    /// Errors: `request_invalid` for what can't be drawn, before anything is learnt.
     pub fn new(
         samples: &'a Samples,
         plan: &'a Plan,
@@ -44,8 +45,10 @@ impl<'a> Sampler<'a> {
         about: &'a About<'a>,
         dir: &'a Path,
         device: &Device,
-    ) -> Self {
-        Self { samples, plan, model, about, dir, device: device.clone(), loaded: None }
+    ) -> Result<Self, DrawError> {
+        let sampler = Self { samples, plan, model, about, dir, device: device.clone(), loaded: None };
+        samples.prompts.iter().try_for_each(|prompt| check(&sampler.params(prompt)).map(|_| ()))?;
+        Ok(sampler)
     }
 
     /// `{dir}/{step}-{prompt's number}.png`. Errors: those of drawing; `state_failed` where they can't be written.

@@ -167,6 +167,7 @@ fn what_can_not_be_done_is_said_before_anything_is_learnt() {
         ("lora", "x.safetensors", &["--steps", "1", "--lr", "NaN"], "cannot be used multiple times"),
         ("lora", "x.safetensors", &["--steps", "1", "--timesteps", "never"], "power:P"),
         ("lora", "x.safetensors", &["--steps", "1", "--ema", "0.9"], "--ema"),
+        ("lora", "x.safetensors", &["--steps", "1", "--sample", "x", "--sample-steps", "0"], "request_invalid"),
         ("lora", "x.safetensors", &[], "--steps"),
         ("lora", "no/where/x.safetensors", &["--steps", "1"], "not a directory"),
         ("lora", "x", &["--steps", "1"], ".safetensors"),

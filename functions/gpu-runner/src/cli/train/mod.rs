@@ -109,7 +109,7 @@ impl Train {
         let mut sampler = match &samples {
             Some(samples) => {
                 std::fs::create_dir_all(&shown).with_context(|| shown.display().to_string())?;
-                Some(Sampler::new(samples, &plan, (&path, &*parts), &about, &shown, &device))
+                Some(Sampler::new(samples, &plan, (&path, &*parts), &about, &shown, &device)?)
             }
             None => None,
         };
