@@ -10,4 +10,5 @@ mod drawn;
 mod family;
 mod formulas;
 mod gradients;
+mod metadata;
 mod models;
