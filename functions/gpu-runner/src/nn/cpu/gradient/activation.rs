@@ -22,7 +22,7 @@ pub fn silu_slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 pub fn gelu_slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let (below, density) = normal(simd, x);
     // 1 / √(2π).
-    simd.mul_add_e_f32s(simd.mul_f32s(x, density), simd.splat_f32s(0.398_942_28), below)
+    simd.mul_add_e_f32s(simd.mul_f32s(x, density), simd.splat_f32s(0.398_942_3), below)
 }
 
 /// Gradient of x from that of `function` of x, in its place.

@@ -115,11 +115,11 @@ impl Work<'_> {
         for (p, at) in self.at.iter().enumerate() {
             add_product(simd, &mut tile, &left[p * GROUP..], &right[*at..]);
         }
-        for c in 0..C {
+        for (c, parts) in tile.iter().enumerate() {
             let line = &mut self.sums[(half + c) * row + column..][..V * S::F32_LANES];
             let line = &mut S::as_mut_simd_f32s(line).0[..V];
-            for v in 0..V {
-                line[v] = simd.add_f32s(line[v], tile[c][v]);
+            for (sum, part) in line.iter_mut().zip(parts) {
+                *sum = simd.add_f32s(*sum, *part);
             }
         }
     }
