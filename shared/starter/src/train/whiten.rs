@@ -11,6 +11,9 @@ use candle_core::{Device, Tensor};
 /// Logarithm of the variance that all latents have afterwards: none to speak of, as the denoiser learns from the mean.
 const SPREAD: f32 = -12.0;
 
+/// Weight and bias of a convolution, before and after.
+type Change<'a> = &'a dyn Fn(&Tensor, &Tensor) -> Result<(Tensor, Tensor)>;
+
 /// Changes the autoencoder's tensors (`vae/quant_conv.weight`, …) so that `means` (batch, channels, h, w), what it made
 /// of pictures before, would be white.
 pub fn whiten(tensors: &mut BTreeMap<String, Tensor>, means: &Tensor) -> Result<()> {
@@ -25,7 +28,7 @@ pub fn whiten(tensors: &mut BTreeMap<String, Tensor>, means: &Tensor) -> Result<
         let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
         Ok(Tensor::from_vec(values, (channels, 1), &Device::Cpu)?)
     };
-    let mut change = |name: &str, to: &dyn Fn(&Tensor, &Tensor) -> Result<(Tensor, Tensor)>| -> Result<()> {
+    let mut change = |name: &str, to: Change| -> Result<()> {
         let (weight, bias) = (format!("vae/{name}.weight"), format!("vae/{name}.bias"));
         let (Some(w), Some(b)) = (tensors.get(&weight), tensors.get(&bias)) else {
             anyhow::bail!("there is no {name}");
@@ -75,12 +78,14 @@ fn statistics(means: &Tensor) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
 fn inverse(factor: &[Vec<f64>]) -> Result<Vec<Vec<f64>>> {
     let n = factor.len();
     let mut inverse = vec![vec![0.0; n]; n];
-    for column in 0..n {
-        for row in column..n {
+    for (row, given) in factor.iter().enumerate() {
+        let values = (0..=row).map(|column| {
             let unit = if row == column { 1.0 } else { 0.0 };
-            let rest = unit - (column..row).map(|k| factor[row][k] * inverse[k][column]).sum::<f64>();
-            inverse[row][column] = rest / factor[row][row];
-        }
+            let rest = unit - (column..row).map(|k| given[k] * inverse[k][column]).sum::<f64>();
+            rest / given[row]
+        });
+        let values: Vec<f64> = values.collect();
+        inverse[row][..=row].copy_from_slice(&values);
     }
     Ok(inverse)
 }
@@ -108,8 +113,9 @@ mod tests {
         };
         let means =
             |tensors: &BTreeMap<String, Tensor>| through(tensors, "quant_conv", &before).narrow(1, 0, 3).unwrap();
-        let given = through(&tensors, "post_quant_conv", &means(&tensors));
-        whiten(&mut tensors, &means(&tensors.clone())).unwrap();
+        let learned = means(&tensors);
+        let given = through(&tensors, "post_quant_conv", &learned);
+        whiten(&mut tensors, &learned).unwrap();
         let white = means(&tensors);
         let (mean, factor) = statistics(&white).unwrap();
         for i in 0..3 {
