@@ -17,9 +17,9 @@ mod node;
 mod norm;
 mod precision;
 mod recompute;
+mod side;
 #[cfg(test)]
 mod tests;
-mod side;
 mod weighted;
 
 pub use activation::Activation;
