@@ -11,6 +11,8 @@ use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp3, DType, Device, Layout, Result, Shape, Storage, Tensor,
 };
 
+use super::cpu::within_pool;
+
 /// What was computed, outside of candle's graph.
 pub enum Made {
     /// On the CPU.
@@ -135,7 +137,7 @@ impl<F> Node<F> {
     }
 }
 
-impl<F: Fn(&Tensor) -> Result<Vec<Option<Tensor>>>> CustomOp1 for Node<F> {
+impl<F: Fn(&Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync> CustomOp1 for Node<F> {
     fn name(&self) -> &'static str {
         "result"
     }
@@ -164,7 +166,7 @@ impl<F: Fn(&Tensor) -> Result<Vec<Option<Tensor>>>> CustomOp1 for Node<F> {
     }
 
     fn bwd(&self, chain: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let gradients = (self.backward)(&gradient.contiguous()?)?;
+        let gradients = within_pool(gradient.device(), || (self.backward)(&gradient.contiguous()?))?;
         // candle takes it for granted that who asks is answered.
         if self.asking.iter().any(|i| gradients.get(*i).is_none_or(Option::is_none)) {
             candle_core::bail!("an input is left without its gradient");
