@@ -39,8 +39,13 @@ impl Given {
 }
 
 /// Asserts that what is given has the same gradients in single and in double precision, that of constants none, and that the
-/// first come out bit-equal a second time.
-fn same_gradients(tensors: &[(&str, Tensor)], frozen: &[&str], what: &str, forward: impl Fn(&Given) -> Result<Tensor>) {
+/// first have the same bits with any number of threads.
+fn same_gradients(
+    tensors: &[(&str, Tensor)],
+    frozen: &[&str],
+    what: &str,
+    forward: impl Fn(&Given) -> Result<Tensor> + Sync,
+) {
     let gradients = |dtype: DType| -> HashMap<String, Option<Vec<f64>>> {
         let given = Given::new(tensors, dtype, frozen);
         let out = forward(&given).unwrap();
@@ -60,7 +65,11 @@ fn same_gradients(tensors: &[(&str, Tensor)], frozen: &[&str], what: &str, forwa
         let apart = fast.iter().zip(plain).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(apart <= 2e-5 * largest, "{what}: {name} is {apart} of {largest} off");
     }
-    assert_eq!(fast, gradients(DType::F32), "{what}: not the same twice");
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let again = pool.install(|| gradients(DType::F32));
+        assert_eq!(fast, again, "{what}: other bits with {threads} threads");
+    }
 }
 
 #[test]
