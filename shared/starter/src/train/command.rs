@@ -14,9 +14,9 @@ pub struct Train {
     /// Directory of the model; beside it, in OUT.training, what is kept meanwhile
     #[arg(long)]
     out: PathBuf,
-    #[arg(long, default_value_t = 1500)]
+    #[arg(long, default_value_t = 2500)]
     autoencoder_steps: usize,
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = 3000)]
     words_steps: usize,
     #[arg(long, default_value_t = 20_000)]
     steps: usize,

@@ -27,8 +27,8 @@ use gpu_runner::pipeline;
 use gpu_runner::tiny::RandomWeights;
 use gpu_runner::tokenizer::Tokenizer;
 use gpu_runner::train::{
-    AdamW, Course, Identity, Kind, Learned, Learner, Learns, Overlay, Plan, Progress, Rate, Shape, State, Times,
-    Weighting, export,
+    AdamW, Course, Examples, Identity, Kind, Learned, Learner, Learns, Overlay, Plan, Progress, Rate, Shape, State,
+    Times, Weighting, export,
 };
 
 pub use command::Train;
@@ -83,7 +83,7 @@ fn autoencoder(beside: &Path, lessons: &Lessons, events: &mut Events) -> Result<
     let world = world(lessons.seed, lessons.autoencoder.saturating_mul(BATCH));
     let lesson = autoencoder::Lesson::new(&config, world, BATCH, lessons.seed)?;
     let course = course(lessons.autoencoder, 2e-3, None);
-    let mut learned = run("autoencoder", &lesson, &course, beside, lessons, events)?;
+    let mut learned = run("autoencoder", &lesson, &course, (&world, lessons), beside, events)?;
 
     let vae = loaded(&config, &learned)?;
     let mut means = Vec::new();
@@ -110,7 +110,8 @@ fn words(beside: &Path, lessons: &Lessons, events: &mut Events) -> Result<HashMa
     let world =
         World { mix, ..world(lessons.seed.wrapping_add(1), lessons.words.saturating_add(20).saturating_mul(BATCH)) };
     let lesson = words::Lesson::new(&config, tokenizer, world, BATCH, lessons.seed.wrapping_add(1))?;
-    let learned = run("words", &lesson, &course(lessons.words, 1e-3, None), beside, lessons, events)?;
+    let course = course(lessons.words, 1e-3, None);
+    let learned = run("words", &lesson, &course, (&world, lessons), beside, events)?;
     let right = (0..20).map(|step| lesson.right(lessons.words + step)).sum::<Result<f64, DrawError>>()? / 20.0;
     eprintln!("words: {:.1} % of what captions say is understood", 100.0 * right);
     Ok(of_part(learned, "text_encoder"))
@@ -161,11 +162,12 @@ fn run(
     name: &str,
     lesson: &dyn Learner,
     course: &Course,
+    (world, lessons): (&World, &Lessons),
     beside: &Path,
-    lessons: &Lessons,
     events: &mut Events,
 ) -> Result<BTreeMap<String, Tensor>> {
-    let identity = Identity(BTreeMap::from([("plan", format!("{name} {course:?} of {}", lessons.seed))]));
+    let plan = format!("{name} {course:?} of {}", lessons.seed);
+    let identity = Identity(BTreeMap::from([("plan", plan), ("examples", world.fingerprint())]));
     let state = State::open(&beside.join(name), identity)?;
     let mut events = |progress: &Progress, _: &Learned| Ok(events(name, progress));
     Ok(course.run(lesson, Some(&state), &Device::Cpu, &mut events)?)
