@@ -20,7 +20,7 @@ use crate::backend::Control;
 use crate::device::Choice;
 use crate::pipeline;
 use crate::train::data::{Batches, Directory, Options as Pictures};
-use crate::train::export::{About, Base, Learning, result};
+use crate::train::export::{About, Base, Learning, check_directory, result};
 use crate::train::samples::{Sampler, Samples};
 use crate::train::{Examples, Identity, State, train};
 use options::{Options, Type};
@@ -86,6 +86,9 @@ impl Train {
         let stopped = interrupted()?;
         let device = self.device.unwrap_or_else(Choice::best).open().map_err(|why| anyhow!("--device {why}"))?;
         let path = model::locate(&self.model)?;
+        if !self.one_file() {
+            check_directory(&self.out, &path)?;
+        }
         let parts = pipeline::open(&path, self.tokenizer.as_deref())?;
         let sdxl = parts.family() != pipeline::Family::Sd;
         let resolution = self.resolution.unwrap_or(if sdxl { 1024 } else { 512 });
@@ -151,17 +154,17 @@ impl Train {
         Ok(())
     }
 
+    fn one_file(&self) -> bool {
+        self.out.extension().is_some_and(|extension| extension == "safetensors")
+    }
+
     /// Before the work, not after it.
     fn check_out(&self) -> Result<()> {
         let parent = self.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         ensure!(parent.is_dir(), "{} is not a directory", parent.display());
-        let one = self.out.extension().is_some_and(|extension| extension == "safetensors");
+        let one = self.one_file();
         ensure!(one || self.kind == Type::Ckp, "{} does not end in .safetensors", self.out.display());
         ensure!(!one || !self.out.is_dir(), "{} is a directory", self.out.display());
-        if !one && self.out.exists() {
-            let empty = std::fs::read_dir(&self.out).is_ok_and(|mut entries| entries.next().is_none());
-            ensure!(empty, "{} is there already", self.out.display());
-        }
         Ok(())
     }
 

@@ -17,12 +17,11 @@ use crate::{Code, DrawError};
 /// Of no use beside weights that are written anew.
 const WEIGHTS: [&str; 8] = ["safetensors", "bin", "ckpt", "pt", "pth", "msgpack", "h5", "onnx"];
 
-/// `parts` are those of the model in the directory `base` with all that was learnt. `path` is not there, or an empty
-/// directory.
+/// Whether a model made from that in `base` can be written to `path`, which is better known before the model is.
 ///
-/// Errors: `request_invalid` for a base that is no directory, or a path where something is; `state_failed` when it can't
-/// be written: then nothing is at `path`.
-pub fn directory(path: &Path, base: &Path, parts: &dyn Parts, dtype: DType) -> Result<(), DrawError> {
+/// Errors: `request_invalid` for a base that is no directory, or a path where something is, or one in the base, which
+/// would then hold itself.
+pub fn check_directory(path: &Path, base: &Path) -> Result<(), DrawError> {
     let refused = |message: &str| Err(DrawError::new(Code::RequestInvalid, message).at(path.display()));
     if !base.is_dir() {
         return refused("a model in one file is written as one file");
@@ -30,6 +29,20 @@ pub fn directory(path: &Path, base: &Path, parts: &dyn Parts, dtype: DType) -> R
     if path.exists() && !fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
         return refused("there is something already");
     }
+    let real = |path: &Path| path.canonicalize().map_err(|e| failed(path, e));
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if real(above)?.starts_with(real(base)?) {
+        return refused("a model is not written into the one that it was made from");
+    }
+    Ok(())
+}
+
+/// `parts` are those of the model in the directory `base` with all that was learnt. `path` is not there, or an empty
+/// directory.
+///
+/// Errors: those of `check_directory`; `state_failed` when it can't be written: then nothing is at `path`.
+pub fn directory(path: &Path, base: &Path, parts: &dyn Parts, dtype: DType) -> Result<(), DrawError> {
+    check_directory(path, base)?;
     let mut partial = OsString::from(path.as_os_str().to_string_lossy().trim_end_matches('/'));
     partial.push(".partial");
     let partial = PathBuf::from(partial);
@@ -96,4 +109,32 @@ fn copy(from: &Path, to: &Path, is_network: &dyn Fn(&str) -> bool) -> std::io::R
 fn is_weights(file: &Path) -> bool {
     let named = |extension: &std::ffi::OsStr| WEIGHTS.iter().any(|known| extension == *known);
     file.extension().is_some_and(named) || file.to_string_lossy().ends_with(".index.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_model_is_not_written() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (base, beside, taken) = (dir.path().join("base"), dir.path().join("beside"), dir.path().join("taken"));
+        fs::create_dir_all(base.join("unet")).unwrap();
+        fs::create_dir_all(taken.join("unet")).unwrap();
+        fs::write(dir.path().join("one.safetensors"), "").unwrap();
+        check_directory(&beside, &base).unwrap();
+        fs::create_dir(&beside).unwrap();
+        check_directory(&beside, &base).unwrap();
+        let around = base.join("unet/../new");
+        for (path, base, why) in [
+            (taken.as_path(), base.as_path(), "there is something"),
+            (&base.join("new"), &base, "made from"),
+            (&base.join("unet/new"), &base, "made from"),
+            (&around, &base, "made from"),
+            (&beside, &dir.path().join("one.safetensors"), "one file"),
+        ] {
+            let refused = check_directory(path, base).unwrap_err();
+            assert!(refused.code == Code::RequestInvalid && refused.message.contains(why), "{refused:?}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ mod result;
 pub use about::About;
 pub use base::Base;
 pub use checkpoint::checkpoint;
-pub use directory::directory;
+pub use directory::{check_directory, directory};
 pub use embedding::embedding;
 pub use file::{Layout, Pending, Tensors};
 pub use hypernetwork::{Structure, hypernetwork};
