@@ -59,7 +59,7 @@ fn text_encoder(words: usize) -> Value {
 fn unet() -> Value {
     json!({
         "_class_name": "UNet2DConditionModel", "_diffusers_version": VERSION, "sample_size": SIDE / 4,
-        "in_channels": LATENTS, "out_channels": LATENTS, "block_out_channels": [32, 96, 160], "layers_per_block": 1,
+        "in_channels": LATENTS, "out_channels": LATENTS, "block_out_channels": [32, 112, 144], "layers_per_block": 1,
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
         "mid_block_type": "UNetMidBlock2DCrossAttn",
         "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
@@ -86,4 +86,32 @@ fn put(dir: &Path, name: &str, value: &Value) -> Result<()> {
     }
     let text = serde_json::to_string_pretty(value)? + "\n";
     fs::write(&path, text).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gpu_runner::models::clip::{TextConfig, TextEncoder};
+    use gpu_runner::models::config::Config;
+    use gpu_runner::models::unet::{Unet, UnetConfig};
+    use gpu_runner::models::vae::{Vae, VaeConfig};
+    use gpu_runner::tiny::RandomWeights;
+
+    /// In half precision: it comes with every copy of the project.
+    const MOST: usize = 16_000_000;
+
+    #[test]
+    fn it_is_small_and_what_the_runner_reads() {
+        let dir = tempfile::TempDir::new().unwrap();
+        write(dir.path()).unwrap();
+        let config = |part: &str| Config::read(&dir.path().join(part).join("config.json")).unwrap();
+        let all = RandomWeights::new(1);
+        Unet::load(&UnetConfig::checked(&config("unet")).unwrap(), all.builder().pp("unet")).unwrap();
+        Vae::load(&VaeConfig::checked(&config("vae")).unwrap(), all.builder()).unwrap();
+        TextEncoder::load(&TextConfig::checked(&config("text_encoder")).unwrap(), all.builder()).unwrap();
+        let numbers: usize = all.all().values().map(|tensor| tensor.elem_count()).sum();
+        // Beside the weights: vocabulary, configurations, names and places of tensors.
+        let rest = 200_000;
+        assert!(2 * numbers + rest < MOST && numbers > 7_000_000, "{numbers}");
+    }
 }
