@@ -172,7 +172,8 @@ fn what_can_not_be_done_is_said_before_anything_is_learnt() {
         ("lora", "no/where/x.safetensors", &["--steps", "1"], "not a directory"),
         ("lora", "x", &["--steps", "1"], ".safetensors"),
         ("ti", "x.safetensors", &["--steps", "1"], "--trigger"),
-        ("ckp", "data", &["--steps", "1"], "there already"),
+        ("ckp", "data", &["--steps", "1"], "something already"),
+        ("ckp", "model/unet/new", &["--steps", "1"], "made from"),
     ] {
         let Output { status, stderr, .. } = command(dir, kind, out, more).output().unwrap();
         let said = String::from_utf8_lossy(&stderr);
