@@ -152,6 +152,8 @@ impl Part {
             fs::remove_file(&self.at)?;
             return Err(io::Error::other(format!("{} bytes of {}, or another hash", self.have, self.wanted.size)));
         }
+        // Found again it is known by its size alone, so all of it is on the disk before it has its name.
+        self.file.sync_all()?;
         fs::rename(&self.at, &self.becomes)?;
         Ok(self.becomes)
     }
