@@ -22,12 +22,7 @@ pub(super) struct Opened {
 impl Model {
     pub(super) fn adapt(&mut self, job: &DrawJob) -> Result<(), DrawError> {
         let mut opened = Opened::default();
-        let mut loras = Vec::with_capacity(job.loras.len());
-        for (path, strength) in &job.loras {
-            let (stamp, lora) = self.lora(path, &opened)?;
-            opened.loras.push((stamp, lora.clone()));
-            loras.push((lora, *strength));
-        }
+        let loras = self.loras(job, &mut opened)?;
         let mut hypernetworks = Vec::with_capacity(job.hypernetworks.len());
         for (path, strength) in &job.hypernetworks {
             let stamp = Stamp::of(path)?;
@@ -72,14 +67,18 @@ impl Model {
     pub(super) fn adapting(&self, job: &DrawJob) -> Result<(u64, u64), DrawError> {
         let files = job.embeddings.iter().map(|(path, _)| path).chain(job.hypernetworks.iter().map(|(path, _)| path));
         let kept = files.map(|path| takes(path).map_err(|e| e.at(path.display()))).sum::<Result<u64, _>>()?;
-        let mut opened = Opened::default();
-        let mut loras = Vec::with_capacity(job.loras.len());
-        for (path, strength) in &job.loras {
-            let (stamp, lora) = self.lora(path, &opened)?;
-            opened.loras.push((stamp, lora.clone()));
-            loras.push((lora, *strength));
-        }
+        let loras = self.loras(job, &mut Opened::default())?;
         Ok((kept, self.unet.takes(&loras).saturating_add(self.texts.takes(&loras))))
+    }
+
+    /// Those of a job with their strengths; `opened` has them too afterwards.
+    fn loras(&self, job: &DrawJob, opened: &mut Opened) -> Result<Vec<(Arc<Lora>, f64)>, DrawError> {
+        let each = job.loras.iter().map(|(path, strength)| {
+            let (stamp, lora) = self.lora(path, opened)?;
+            opened.loras.push((stamp, lora.clone()));
+            Ok((lora, *strength))
+        });
+        each.collect()
     }
 
     /// One that fits this model, as it was opened before or is now.
