@@ -4,10 +4,10 @@
 //! A vector holds one number of each of several rows, so that the softmax is arithmetic between vectors, whatever the width
 //! of a head.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 use rayon::prelude::*;
 
-use super::tile::{GROUP, Tile, add_product, rows};
+use super::tile::{GROUP, InTiles, Tile, Tiled, add_product};
 use super::vector::exp;
 
 /// Columns whose scores are there at once: with three vectors of rows, 24 KiB.
@@ -42,7 +42,7 @@ pub fn attention(q: &[f32], k: &[f32], v: &[f32], sizes: Sizes) -> Vec<f32> {
         let v = &v[b * sizes.columns * width + h * d..];
         head.par_chunks_mut(band * d).enumerate().for_each(|(j, out)| {
             let q = &q[(b * rows + j * band) * width + h * d..];
-            arch.dispatch(Band { q, k, v, stride: width, columns: sizes.columns, d, out });
+            arch.dispatch(InTiles(Band { q, k, v, stride: width, columns: sizes.columns, d, out }));
         });
     });
     if heads == 1 {
@@ -66,15 +66,6 @@ struct Band<'a> {
     columns: usize,
     d: usize,
     out: &'a mut [f32],
-}
-
-impl WithSimd for Band<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
-    }
 }
 
 /// Keys and values of one head, in groups.
@@ -104,7 +95,9 @@ struct Scratch<S: Simd> {
     simd: S,
 }
 
-impl Band<'_> {
+impl Tiled for Band<'_> {
+    type Output = ();
+
     #[inline(always)]
     fn run<S: Simd, const C: usize>(self, simd: S) {
         let Band { q, k, v, stride, columns, d, out } = self;

@@ -4,11 +4,11 @@
 //! strung together, and the few results between them are not kept. Where a norm and an activation come before, they are
 //! applied in that copy, and the normed picture is never there as a whole.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 use rayon::prelude::*;
 
 use super::small;
-use super::tile::{GROUP, Tile, add_product, rows, store};
+use super::tile::{GROUP, InTiles, Tile, Tiled, add_product, store};
 use super::vector::{Affine, Silu, Then, map};
 
 /// Numbers in a band: what leaves room for weights in half a megabyte of cache.
@@ -159,7 +159,7 @@ pub(super) fn strung(kernel: &Kernel, x: &[f32], walk: Walk, around: Around) -> 
     let arch = Arch::new();
     bands.into_par_iter().for_each(|mut band| {
         let x = &x[band.picture * picture..][..picture];
-        arch.dispatch(Work { kernel, x, walk, around, band: &mut band });
+        arch.dispatch(InTiles(Work { kernel, x, walk, around, band: &mut band }));
     });
     out
 }
@@ -179,15 +179,6 @@ struct Work<'a, 'b> {
     band: &'a mut Band<'b>,
 }
 
-impl WithSimd for Work<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
-    }
-}
-
 /// The padded copy of a band: per channel a plane for each phase of the stride.
 struct Copy {
     values: Vec<f32>,
@@ -197,7 +188,9 @@ struct Copy {
     row: usize,
 }
 
-impl Work<'_, '_> {
+impl Tiled for Work<'_, '_> {
+    type Output = ();
+
     #[inline(always)]
     fn run<S: Simd, const C: usize>(mut self, simd: S) {
         let Some(height) = self.band.channels.first().map(|rows| rows.len() / self.walk.to.1) else { return };
@@ -213,7 +206,9 @@ impl Work<'_, '_> {
             self.phase::<S, C>(simd, &copy, (height, width), 0);
         }
     }
+}
 
+impl Work<'_, '_> {
     /// The results that one phase of the kernel gives, on a grid of `height` by `width`.
     #[inline(always)]
     fn phase<S: Simd, const C: usize>(&mut self, simd: S, copy: &Copy, (height, width): (usize, usize), phase: usize) {

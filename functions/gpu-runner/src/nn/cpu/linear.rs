@@ -1,9 +1,9 @@
 //! x·Wᵀ + b, with weights that lie in the order of their use.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 use rayon::prelude::*;
 
-use super::tile::{GROUP, Tile, add_product, rows, store};
+use super::tile::{GROUP, InTiles, Tile, Tiled, add_product, store};
 use super::vector::gelu;
 
 /// Outputs side by side: two of the widest vectors.
@@ -88,7 +88,7 @@ pub fn linear(layer: Layer, x: &[f32], after: After) -> Vec<f32> {
             After::Add(residual) => After::Add(&residual[i * band * outputs..]),
             other => other,
         };
-        arch.dispatch(Band { layer, x, after, out });
+        arch.dispatch(InTiles(Band { layer, x, after, out }));
     });
     out
 }
@@ -100,16 +100,9 @@ struct Band<'a> {
     out: &'a mut [f32],
 }
 
-impl WithSimd for Band<'_> {
+impl Tiled for Band<'_> {
     type Output = ();
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
-    }
-}
-
-impl Band<'_> {
     #[inline(always)]
     fn run<S: Simd, const C: usize>(mut self, simd: S) {
         let inputs = self.layer.weights.inputs;
@@ -128,7 +121,9 @@ impl Band<'_> {
             }
         }
     }
+}
 
+impl Band<'_> {
     #[inline(always)]
     fn tile<S: Simd, const C: usize>(&mut self, simd: S, packed: &[f32], row: usize, column: usize) {
         let (outputs, span) = (self.layer.weights.outputs, 2 * S::F32_LANES);

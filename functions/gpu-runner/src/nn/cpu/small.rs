@@ -1,11 +1,11 @@
 //! Convolution over pictures of a few pixels: those of a batch lie side by side, with the value that each tap sees, so that
 //! vectors are full. To the last bit what `conv` gives, in the same order of sums.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 use rayon::prelude::*;
 
 use super::conv::{Around, Kernel, Walk};
-use super::tile::{GROUP, Tile, add_product, rows, store};
+use super::tile::{GROUP, InTiles, Tile, Tiled, add_product, store};
 use super::vector::{Silu, Then, map};
 
 /// Pixels of a result, above which rows strung together waste less than values copied for each tap take.
@@ -28,7 +28,7 @@ pub fn conv(kernel: &Kernel, x: &[f32], walk: Walk, around: Around) -> Vec<f32> 
     let arch = Arch::new();
     let bands = out.par_chunks_mut(together * kernel.outputs * plane).zip(x.par_chunks(together * picture));
     bands.enumerate().for_each(|(i, (out, x))| {
-        arch.dispatch(Band { kernel, x, walk, around, first: i * together, out });
+        arch.dispatch(InTiles(Band { kernel, x, walk, around, first: i * together, out }));
     });
     out
 }
@@ -44,16 +44,9 @@ struct Band<'a> {
     out: &'a mut [f32],
 }
 
-impl WithSimd for Band<'_> {
+impl Tiled for Band<'_> {
     type Output = ();
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
-    }
-}
-
-impl Band<'_> {
     #[inline(always)]
     fn run<S: Simd, const C: usize>(mut self, simd: S) {
         let positions = self.out.len() / self.kernel.outputs;
@@ -75,7 +68,9 @@ impl Band<'_> {
             }
         }
     }
+}
 
+impl Band<'_> {
     /// What each tap of each input sees for each result: (inputs, side, side, `row`).
     #[inline(always)]
     fn seen<S: Simd>(&self, simd: S, row: usize) -> Vec<f32> {

@@ -1,12 +1,31 @@
 //! The product that all kernels are made of: a tile of the result stays in registers while one column of the left and one
 //! row of the right side after the other are multiplied into it (Goto and van de Geijn 2008).
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 /// Rows of a tile where the machine has registers for them; what is packed comes in groups of as many.
 pub const GROUP: usize = 8;
 
-/// Rows of a tile on this machine: together with three vectors across, as many accumulators as there are registers for.
+/// Work that goes by tiles of `C` rows, 4 or 8.
+pub trait Tiled {
+    type Output;
+
+    fn run<S: Simd, const C: usize>(self, simd: S) -> Self::Output;
+}
+
+/// The same by as many rows as this machine has registers for: together with three vectors across, as many accumulators.
+pub struct InTiles<T>(pub T);
+
+impl<T: Tiled> WithSimd for InTiles<T> {
+    type Output = T::Output;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> T::Output {
+        if rows::<S>() == GROUP { self.0.run::<S, GROUP>(simd) } else { self.0.run::<S, { GROUP / 2 }>(simd) }
+    }
+}
+
+/// Rows of a tile on this machine.
 pub const fn rows<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { GROUP } else { GROUP / 2 }
 }

@@ -4,11 +4,11 @@
 //!
 //! A vector holds several columns of one row.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 use rayon::prelude::*;
 
 use super::super::attention::Sizes;
-use super::super::tile::{GROUP, Tile, add_product, rows};
+use super::super::tile::{GROUP, InTiles, Tile, Tiled, add_product};
 use super::super::vector::exp;
 
 /// The widest vector: what lies across a vector is padded to it.
@@ -52,7 +52,7 @@ pub fn attention(inputs: Inputs, gradient: &[f32], sizes: Sizes) -> [Vec<f32>; 3
                 let gradient = head(gradient, rows);
                 (
                     *i,
-                    arch.dispatch(Head {
+                    arch.dispatch(InTiles(Head {
                         q: &q,
                         k: &k,
                         v: &v,
@@ -61,7 +61,7 @@ pub fn attention(inputs: Inputs, gradient: &[f32], sizes: Sizes) -> [Vec<f32>; 3
                         rows,
                         columns,
                         d,
-                    }),
+                    })),
                 )
             })
             .collect();
@@ -91,18 +91,11 @@ struct Head<'a> {
     d: usize,
 }
 
-impl WithSimd for Head<'_> {
+impl Tiled for Head<'_> {
     type Output = [Vec<f32>; 3];
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
-    }
-}
-
-impl Head<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const C: usize>(self, simd: S) -> [Vec<f32>; 3] {
+    fn run<S: Simd, const C: usize>(self, simd: S) -> Self::Output {
         let Head { q, k, v, mask, gradient, rows, columns, d } = self;
         let scale = 1.0 / (d as f32).sqrt();
         // Columns and d, across vectors and as the rows of tiles.

@@ -1,9 +1,9 @@
 //! Sums of outer products, which the gradients of weights are: of what came in by what goes back, over all pixels.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 use rayon::prelude::*;
 
-use super::super::tile::{GROUP, Tile, add_product, rows};
+use super::super::tile::{GROUP, InTiles, Tile, Tiled, add_product};
 
 /// Inputs come in groups of the widest vector.
 const WIDEST: usize = 16;
@@ -47,7 +47,7 @@ impl Outer {
         self.sums.par_chunks_mut(GROUP * inputs.next_multiple_of(WIDEST)).enumerate().for_each(|(i, sums)| {
             let left = &share.left[i / taps * share.at.len() * GROUP..][..share.at.len() * GROUP];
             let right = &share.right[share.shifts[i % taps]..];
-            arch.dispatch(Work { sums, left, right, at: share.at, inputs });
+            arch.dispatch(InTiles(Work { sums, left, right, at: share.at, inputs }));
         });
     }
 
@@ -78,16 +78,9 @@ struct Work<'a> {
     inputs: usize,
 }
 
-impl WithSimd for Work<'_> {
+impl Tiled for Work<'_> {
     type Output = ();
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if rows::<S>() == GROUP { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
-    }
-}
-
-impl Work<'_> {
     #[inline(always)]
     fn run<S: Simd, const C: usize>(mut self, simd: S) {
         let vectors = self.inputs.div_ceil(S::F32_LANES);
@@ -106,7 +99,9 @@ impl Work<'_> {
             }
         }
     }
+}
 
+impl Work<'_> {
     #[inline(always)]
     fn tile<S: Simd, const C: usize, const V: usize>(&mut self, simd: S, half: usize, column: usize) {
         let row = self.inputs.next_multiple_of(WIDEST);
