@@ -73,13 +73,18 @@ fn with(mut held: Value, more: Value) -> Value {
 }
 
 async fn put(kit: &Kit, claim: &Value, name: u8) -> Output {
-    let key = format!("out/1/{}/{}.png", claim["attempt"], domain::id::hex(&[name; 16]));
+    let key = picture_key(claim, name);
     let lease = claim["lease"].as_str().unwrap();
     let reply = signed(kit, "PUT", &format!("/callbacks/{key}"), &format!("put_{key}"), PNG, lease).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["sha256"], sha256_hex(PNG));
+    output(claim, name)
+}
+
+/// Of the picture that `put` stored.
+fn output(claim: &Value, name: u8) -> Output {
     Output {
-        key,
+        key: picture_key(claim, name),
         size: PNG.len() as u64,
         sha256: sha256_hex(PNG),
         width: 64,
@@ -88,6 +93,10 @@ async fn put(kit: &Kit, claim: &Value, name: u8) -> Output {
         nsfw: None,
         embedding: None,
     }
+}
+
+fn picture_key(claim: &Value, name: u8) -> String {
+    format!("out/1/{}/{}.png", claim["attempt"], domain::id::hex(&[name; 16]))
 }
 
 async fn finish(kit: &Kit, claim: &Value, seq: i64, first: u8) -> Reply {
@@ -276,20 +285,9 @@ async fn what_the_model_saw_is_kept_with_the_pictures() {
 }
 
 async fn finish_again(kit: &Kit, claim: &Value) -> Reply {
-    let output = |name: u8, seed: u32| {
-        let key = format!("out/1/{}/{}.png", claim["attempt"], domain::id::hex(&[name; 16]));
-        Output {
-            key,
-            size: PNG.len() as u64,
-            sha256: sha256_hex(PNG),
-            width: 64,
-            height: 64,
-            seed,
-            nsfw: None,
-            embedding: None,
-        }
-    };
-    post(kit, "succeeded", with(held(claim, 2), json!({"outputs": [output(1, 5), output(2, 6)]}))).await
+    let (one, mut two) = (output(claim, 1), output(claim, 2));
+    two.seed = 6;
+    post(kit, "succeeded", with(held(claim, 2), json!({"outputs": [one, two]}))).await
 }
 
 #[tokio::test]
