@@ -1,13 +1,14 @@
 //! `GET /callbacks/in/{task}/{attempt}/{index}`: a picture to start from, or the mask behind the last of them, as the
 //! runner that holds the task gets it. The runner never calls an address of a user's choosing; the edge does, under the rules of `domain::outbound`.
 
-use domain::messages::{IMAGE_UNREACHABLE, INVALID_IMAGE, NOT_FOUND, UNAVAILABLE};
+use domain::messages::{IMAGE_UNREACHABLE, INVALID_IMAGE, NOT_FOUND};
 use domain::outbound::{MAX_REDIRECTS, check, follow};
 use domain::runner::input_path;
 use domain::{Error, file};
-use ports::{Cx, Outgoing, conformance};
+use ports::{Cx, Outgoing};
 use web::axum::body::{Body, Bytes};
 use web::axum::response::Response;
+use web::stored::unavailable;
 use web::{Ctx, Reply, Result, axum};
 
 use crate::held::{self, Path};
@@ -43,13 +44,12 @@ fn unreachable(why: impl ToString) -> Error {
 
 /// One of our own files.
 async fn stored(cx: &Cx, key: &str) -> std::result::Result<Bytes, Error> {
-    let unavailable = |why: String| UNAVAILABLE.error().cause(why);
-    let blob = cx.ports.blobs.get(key, None).await.map_err(|e| unavailable(format!("{e:?}")))?;
+    let blob = cx.ports.blobs.get(key, None).await.map_err(unavailable)?;
     let blob = blob.ok_or_else(|| unreachable("the file is gone"))?;
     if blob.info.size > LIMIT as u64 {
         return Err(unreachable("the file is too large"));
     }
-    conformance::read(blob.body).await.map_err(unavailable)
+    blob.body.read().await.map_err(unavailable)
 }
 
 /// A picture from outside; every hop is judged before it is taken.

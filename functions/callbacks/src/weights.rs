@@ -2,13 +2,13 @@
 //! whole or by ranges, as the runner that holds the task gets them. Whether the user may use a model was settled at
 //! submission; one that was deleted since is not found.
 
-use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE, UNAVAILABLE};
+use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE};
 use domain::runner::{lora_path, model_path};
-use ports::{BlobBody, BlobError, Range, Rows};
-use web::axum::body::Body;
-use web::axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use ports::Rows;
+use web::axum::http::header;
 use web::axum::response::Response;
 use web::range::{self, Wanted};
+use web::stored::{self, set};
 use web::{Ctx, Reply, Result};
 
 use crate::held::{self, Path};
@@ -39,27 +39,12 @@ async fn send(ctx: &Ctx, found: &Rows) -> Result {
         Wanted::Part(range) => Some(range),
         Wanted::Outside => return Err(RANGE_NOT_SATISFIABLE.on("Range").into()),
     };
-    let unavailable = |error: BlobError| UNAVAILABLE.error().retry_after(1).cause(format!("{error:?}"));
-    let blob = ctx.cx.ports.blobs.get(key, range).await.map_err(unavailable)?.ok_or_else(|| NOT_FOUND.error())?;
-    let body = match blob.body {
-        BlobBody::Bytes(bytes) => Body::from(bytes),
-        BlobBody::Stream(stream, _) => Body::from_stream(futures_util::TryStreamExt::map_err(stream, unavailable)),
-    };
-    let mut response = Response::new(body);
+    let blob = ctx.cx.ports.blobs.get(key, range).await?.ok_or_else(|| NOT_FOUND.error())?;
+    let mut response = Response::new(stored::body(blob.body));
     set(&mut response, header::CONTENT_TYPE, "application/octet-stream");
     match range {
         None => set(&mut response, header::CONTENT_LENGTH, &blob.info.size.to_string()),
-        Some(Range { first, last }) => {
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            set(&mut response, header::CONTENT_LENGTH, &(last - first + 1).to_string());
-            set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
-        }
+        Some(range) => stored::partial(&mut response, range, size),
     }
     Ok(Reply::Raw(Box::new(response)))
-}
-
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
 }

@@ -2,11 +2,12 @@
 //! what the first one found is asked again by the second.
 
 use domain::Error;
-use domain::messages::{INTERNAL, INVALID_MODEL, MODEL_TOO_LARGE, UNAVAILABLE, UPLOAD_INCOMPLETE};
+use domain::messages::{INTERNAL, INVALID_MODEL, MODEL_TOO_LARGE, UPLOAD_INCOMPLETE};
 use domain::runner::MAX_LORA;
-use ports::{BlobError, Range, Rows, conformance};
+use ports::{Range, Rows};
 use store::{Outcome, Slot, idempotency, list, watch};
 use web::axum::body::Bytes;
+use web::stored::unavailable;
 use web::{Ctx, Json, Reply, Result};
 
 use crate::model::{Import, Upload, unknown_upload};
@@ -93,9 +94,5 @@ async fn look_into(ctx: &Ctx, upload: i64, key: String, kind: &str) -> std::resu
 async fn part(ctx: &Ctx, key: &str, range: Range) -> std::result::Result<Bytes, Error> {
     let blob = ctx.cx.ports.blobs.get(key, Some(range)).await.map_err(unavailable)?;
     let blob = blob.ok_or_else(|| INVALID_MODEL.on("upload").cause("the file is gone"))?;
-    conformance::read(blob.body).await.map_err(|why| UNAVAILABLE.error().retry_after(1).cause(why))
-}
-
-fn unavailable(error: BlobError) -> Error {
-    UNAVAILABLE.error().retry_after(1).cause(format!("{error:?}"))
+    blob.body.read().await.map_err(unavailable)
 }

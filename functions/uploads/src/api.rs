@@ -2,7 +2,6 @@
 //! a row must never point to nothing; when the row is refused the object goes again. So that it also goes when the
 //! request dies between the two, uploading writes down what it is about to store, which is one more batch.
 
-use domain::Error;
 use domain::messages::UNAVAILABLE;
 use ports::{BlobBody, BlobError, Rows};
 use store::{list as lists, outbox, pending, watch};
@@ -36,7 +35,7 @@ pub async fn create(ctx: Ctx, request: Request) -> Result {
 
     let blobs = &ctx.cx.ports.blobs;
     let bytes = BlobBody::Bytes(picture.bytes.into());
-    blobs.put(&key, picture.content_type, None, bytes).await.map_err(unavailable)?;
+    blobs.put(&key, picture.content_type, None, bytes).await?;
     let (scope, mut batch) = ctx.writing()?;
     batch.meaning("gone", &UNAVAILABLE);
     batch.extend(pending::arrived(scope, &key));
@@ -61,10 +60,6 @@ pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
     ctx.deliver();
     ctx.tell(format!("uploads/{id}"), watch::event(&Rows::default(), ctx.cx.now.0));
     Ok(Reply::Done)
-}
-
-pub fn unavailable(error: BlobError) -> Error {
-    UNAVAILABLE.error().retry_after(1).cause(format!("{error:?}"))
 }
 
 /// The reply is about this key; otherwise it is a refusal, or the repeat of an earlier one.

@@ -1,17 +1,15 @@
 //! `/files/{key}`: stored objects as they are. A key holds 128 random bits, so it is its own permission, and what it
 //! names never changes, so it may be kept for ever.
 
-use domain::Error;
 use domain::file::{self, is_key};
 use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use ports::{BlobBody, BlobInfo, Range};
+use http::{Method, StatusCode, header};
+use ports::BlobInfo;
 use web::axum::body::Body;
 use web::axum::response::Response;
 use web::range::{self, Wanted};
+use web::stored::{self, set};
 use web::{Ctx, Dialect, Reply, Result};
-
-use crate::api::unavailable;
 
 pub async fn serve(ctx: Ctx) -> Result {
     let key = ctx.parts.path.strip_prefix(file::PREFIX).filter(|key| is_key(key)).ok_or_else(|| NOT_FOUND.error())?;
@@ -20,7 +18,7 @@ pub async fn serve(ctx: Ctx) -> Result {
     let head = ctx.parts.method == Method::HEAD;
     let mut range = None;
     if head || !known.is_empty() || !wanted.is_empty() {
-        let info = blobs.head(key).await.map_err(unavailable)?.ok_or_else(|| NOT_FOUND.error())?;
+        let info = blobs.head(key).await?.ok_or_else(|| NOT_FOUND.error())?;
         if matches(known, &info.etag) {
             return Ok(raw(respond(StatusCode::NOT_MODIFIED, &info, None, Body::empty())));
         }
@@ -38,16 +36,13 @@ pub async fn serve(ctx: Ctx) -> Result {
             _ => None,
         };
     }
-    let blob = blobs.get(key, range).await.map_err(unavailable)?.ok_or_else(|| NOT_FOUND.error())?;
-    let body = match blob.body {
-        BlobBody::Bytes(bytes) => Body::from(bytes),
-        BlobBody::Stream(stream, _) => Body::from_stream(futures_util::TryStreamExt::map_err(stream, failed)),
-    };
-    let Some(Range { first, last }) = range else {
+    let blob = blobs.get(key, range).await?.ok_or_else(|| NOT_FOUND.error())?;
+    let body = stored::body(blob.body);
+    let Some(range) = range else {
         return Ok(raw(respond(StatusCode::OK, &blob.info, Some(blob.info.size), body)));
     };
-    let mut response = respond(StatusCode::PARTIAL_CONTENT, &blob.info, Some(last - first + 1), body);
-    set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{}", blob.info.size));
+    let mut response = respond(StatusCode::OK, &blob.info, Some(blob.info.size), body);
+    stored::partial(&mut response, range, blob.info.size);
     Ok(raw(response))
 }
 
@@ -75,18 +70,8 @@ fn respond(status: StatusCode, info: &BlobInfo, length: Option<u64>, body: Body)
     response
 }
 
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
-}
-
 fn raw(response: Response) -> Reply {
     Reply::Raw(Box::new(response))
-}
-
-fn failed(error: ports::BlobError) -> Error {
-    unavailable(error)
 }
 
 #[cfg(test)]

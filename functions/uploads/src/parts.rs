@@ -10,9 +10,10 @@ use ports::{BlobBody, BlobError};
 use serde_json::json;
 use store::list as lists;
 use web::axum::extract::Request;
+use web::stored::unavailable;
 use web::{Ctx, Json, JsonUpTo, PathId, Reply, Result};
 
-use crate::api::{forget, names, unavailable};
+use crate::api::{forget, names};
 use crate::model::{self, MAX_PART, MAX_PARTS, NewParts};
 use crate::store::{self as table, UPLOADS};
 
@@ -24,7 +25,7 @@ pub async fn begin(ctx: Ctx, body: Json) -> Result {
     let new = NewParts::read(&body.value)?;
     let key = format!("up/{}.bin", ctx.cx.token());
     let blobs = &ctx.cx.ports.blobs;
-    let upload = blobs.begin(&key, &new.content_type).await.map_err(unavailable)?;
+    let upload = blobs.begin(&key, &new.content_type).await?;
     let insert = table::insert_parts(scope, &key, &new.content_type, &upload);
     let reply = ctx.create(scope, batch, &body.hash, insert, lists::inserted(&UPLOADS, scope), []).await;
     if !names(&reply, &key) {
@@ -64,11 +65,11 @@ pub async fn complete(ctx: Ctx, PathId(id): PathId, body: Completion) -> Result 
     let blobs = &ctx.cx.ports.blobs;
     let info = match blobs.complete(&place.key, &upload, &parts).await {
         // Put together before, by a request that did not live to write it down.
-        Err(BlobError::Parts(why)) => match blobs.head(&place.key).await.map_err(unavailable)? {
+        Err(BlobError::Parts(why)) => match blobs.head(&place.key).await? {
             Some(info) => info,
             None => return Err(UPLOAD_INCOMPLETE.on("parts").cause(why).into()),
         },
-        other => other.map_err(unavailable)?,
+        other => other?,
     };
     let size = i64::try_from(info.size).map_err(|e| INTERNAL.error().cause(e))?;
     let (scope, batch) = ctx.writing()?;

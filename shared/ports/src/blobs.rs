@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 
 pub type BlobStream = BoxStream<'static, Result<Bytes, BlobError>>;
@@ -36,6 +37,16 @@ pub enum BlobBody {
     Bytes(Bytes),
     /// A stream of exactly so many bytes.
     Stream(BlobStream, u64),
+}
+
+impl BlobBody {
+    /// All of it in memory: for what is known to be small.
+    pub async fn read(self) -> Result<Bytes, BlobError> {
+        match self {
+            BlobBody::Bytes(bytes) => Ok(bytes),
+            BlobBody::Stream(stream, _) => Ok(stream.try_collect::<Vec<_>>().await?.concat().into()),
+        }
+    }
 }
 
 pub struct Blob {

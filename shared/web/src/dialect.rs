@@ -4,11 +4,12 @@
 use axum::body::Body;
 use axum::response::Response;
 use domain::{Error, Kind, Lang, Profile};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use store::Page;
 
 use crate::reply::Reply;
+use crate::stored::set;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -142,10 +143,4 @@ fn respond(status: StatusCode, json: Option<String>) -> Response {
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
 }

@@ -14,6 +14,7 @@ pub mod password;
 pub mod range;
 mod reply;
 mod resource;
+pub mod stored;
 mod watch;
 
 pub use app::{App, Op, Replies, Routes};
