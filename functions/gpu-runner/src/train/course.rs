@@ -20,6 +20,11 @@ pub trait Learner {
 
     /// Loss of a step, counted from 0, and the gradients of the parameters. The same for the same parameters and step.
     fn learn(&self, step: usize) -> Result<(f64, GradStore), DrawError>;
+
+    /// At what share of the rate this parameter learns.
+    fn share(&self, _name: &str) -> f64 {
+        1.0
+    }
 }
 
 /// Said after each step.
@@ -120,6 +125,7 @@ impl Course {
         let (scale, rate) = (shortened(length, self.clip), self.rate.at(now.step, self.steps));
         for (name, var) in &all {
             let Some(gradient) = gradients.get(var.as_tensor()) else { continue };
+            let rate = rate * learner.share(name);
             self.adamw.step((name, var), gradient, &mut now.moments, (scale, rate, now.step))?;
         }
         now.step += 1;

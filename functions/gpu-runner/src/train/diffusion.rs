@@ -14,6 +14,7 @@ use super::latents::Encoded;
 use super::networks::Networks;
 use super::parameters::Parameters;
 use super::plan::Plan;
+use super::texts::TEXTS;
 use crate::models::unet::Sight;
 use crate::pipeline::Parts;
 use crate::train::Examples;
@@ -113,5 +114,9 @@ impl Learner for Diffusion<'_> {
 
     fn learn(&self, step: usize) -> Result<(f64, GradStore), DrawError> {
         backward(self.loss(step)?)
+    }
+
+    fn share(&self, name: &str) -> f64 {
+        if name.starts_with(TEXTS) { self.plan.text_rate } else { 1.0 }
     }
 }

@@ -127,6 +127,8 @@ pub struct Plan {
     pub batch: usize,
     pub times: Times,
     pub weighting: Weighting,
+    /// At what share of the rate text encoders learn: what they know is soon unlearnt at the UNet's.
+    pub text_rate: f64,
     /// How often an example is shown without its caption, 0 to 1.
     pub caption_dropout: f64,
     /// How much the loss of an example counts that is there to keep what the model knows.
@@ -154,6 +156,7 @@ impl Plan {
             batch: 1,
             times: Times::Uniform,
             weighting: Weighting::Plain,
+            text_rate: 1.0,
             caption_dropout: 0.0,
             prior_weight: 1.0,
             seed: 0,
@@ -165,6 +168,11 @@ impl Plan {
     pub fn check(&self) -> Result<(), DrawError> {
         self.course.check()?;
         within("batch", self.batch as f64, 1.0, 65_536.0)?;
+        within("text_rate", self.text_rate, f64::MIN_POSITIVE, 1e3)?;
+        let texts = matches!(self.kind, Kind::Checkpoint(learns) | Kind::Lora { learns, .. } if learns.text);
+        if self.text_rate != 1.0 && !texts {
+            return Err(invalid("a rate for text encoders, none of which learns".into()));
+        }
         within("caption_dropout", self.caption_dropout, 0.0, 1.0)?;
         within("prior_weight", self.prior_weight, 0.0, 1e6)?;
         match self.times {

@@ -16,6 +16,8 @@ use crate::prompt::{Learned, plain};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Source;
 
+/// How the names of text encoders' parameters begin.
+pub const TEXTS: &str = "text_encoder";
 /// How the name of a learned word's parameter ends.
 pub const VECTORS: &str = "/vectors";
 

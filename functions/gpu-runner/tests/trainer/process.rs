@@ -166,6 +166,8 @@ fn what_can_not_be_done_is_said_before_anything_is_learnt() {
         ("lora", "x.safetensors", &["--steps", "1", "--rank", "0"], "plan_invalid"),
         ("lora", "x.safetensors", &["--steps", "1", "--lr", "NaN"], "cannot be used multiple times"),
         ("lora", "x.safetensors", &["--steps", "1", "--timesteps", "never"], "power:P"),
+        ("ckp", "x.safetensors", &["--steps", "1", "--text-lr", "1e-5"], "none of which learns"),
+        ("lora", "x.safetensors", &["--steps", "1", "--text-lr", "NaN"], "text_rate"),
         ("lora", "x.safetensors", &["--steps", "1", "--ema", "0.9"], "--ema"),
         ("lora", "x.safetensors", &["--steps", "1", "--sample", "x", "--sample-steps", "0"], "request_invalid"),
         ("lora", "x.safetensors", &[], "--steps"),

@@ -23,6 +23,8 @@ const STEPS: usize = 50;
 /// Begins as its gradients are taken.
 const LORA: &str = "lora-sd15";
 const CURVE: f64 = 1e-3;
+/// Of text encoders, where all of them learns.
+const TEXT_RATE: f64 = 0.25;
 
 fn plan(kind: Kind, weighting: Weighting) -> Plan {
     let rate = Rate { peak: 1e-3, shape: Shape::Cosine, warm_up: 5 };
@@ -33,6 +35,7 @@ fn plan(kind: Kind, weighting: Weighting) -> Plan {
         weighting,
         caption_dropout: 0.15,
         prior_weight: 0.5,
+        text_rate: if let Kind::Checkpoint(Learns { text: true, .. }) = kind { TEXT_RATE } else { 1.0 },
         seed: SEED,
         ..Plan::new(kind, STEPS)
     }

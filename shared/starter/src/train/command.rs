@@ -18,7 +18,7 @@ pub struct Train {
     autoencoder_steps: usize,
     #[arg(long, default_value_t = 3000)]
     words_steps: usize,
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 16_000)]
     steps: usize,
     /// Different scenes that are learnt from
     #[arg(long, default_value_t = 60_000)]

@@ -122,8 +122,10 @@ fn denoiser(out: &Path, beside: &Path, lessons: &Lessons, events: &mut Events) -
     let parts = pipeline::open(&begun, None)?;
     let plan = Plan {
         batch: 32,
-        times: Times::Power(1.67),
-        weighting: Weighting::Noise,
+        times: Times::Power(1.5),
+        weighting: Weighting::Plain,
+        // It knows its words: at the UNet's rate it would first unlearn them.
+        text_rate: 0.2,
         caption_dropout: 0.1,
         seed: lessons.seed,
         course: course(lessons.denoiser, 1.5e-3, Some(0.999)),

@@ -47,6 +47,9 @@ pub struct Options {
     /// Learning rate [default: lora 1e-4, ckp 1e-5, ti 5e-3, hyper 5e-5]
     #[arg(long)]
     lr: Option<f64>,
+    /// That of text encoders, where they learn [default: that of the UNet]
+    #[arg(long)]
+    text_lr: Option<f64>,
     #[arg(long, value_enum, default_value = "constant")]
     lr_schedule: Schedule,
     /// Steps in which the rate rises from 0
@@ -169,6 +172,7 @@ impl Options {
             None if self.noise_weighted => Weighting::Noise,
             None => Weighting::Plain,
         };
+        plan.text_rate = self.text_lr.map_or(1.0, |text| text / rate.peak);
         plan.caption_dropout = self.caption_dropout;
         plan.prior_weight = self.prior_weight;
         plan.seed = self.seed;
