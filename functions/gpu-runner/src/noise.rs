@@ -7,6 +7,17 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
+/// What SplitMix64 counts by.
+pub const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A bijection in which every bit of the input moves half of the output's: SplitMix64's finalizer (Steele, Lea and Flood
+/// 2014).
+pub fn mixed(x: u64) -> u64 {
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
 #[derive(Clone, Debug)]
 pub struct Noise {
     state: [u64; 4],
@@ -17,11 +28,8 @@ impl Noise {
     pub fn new(seed: u64) -> Self {
         let mut x = seed;
         let state = std::array::from_fn(|_| {
-            x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = x;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
+            x = x.wrapping_add(GOLDEN);
+            mixed(x)
         });
         Self { state, spare: None }
     }

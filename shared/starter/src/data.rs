@@ -10,9 +10,9 @@ use gpu_runner::train::{Example, Examples};
 use gpu_runner::{Code, DrawError};
 use serde::{Deserialize, Serialize};
 
-use crate::random::mixed;
 use crate::scene::{Mix, Scene};
 use crate::{captions, draw};
+use gpu_runner::noise::mixed;
 
 /// Examples without files: number i is always the same scene with the same caption.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,5 +1,7 @@
 //! The random numbers of one scene or caption: SplitMix64 (Steele, Lea and Flood 2014), which may begin at any seed.
 
+use gpu_runner::noise::{GOLDEN, mixed};
+
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -11,7 +13,7 @@ impl Random {
 
     /// 64 of them.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(GOLDEN);
         mixed(self.0)
     }
 
@@ -35,13 +37,6 @@ impl Random {
         const { assert!(N > 0) };
         all[(self.bits() % N as u64) as usize]
     }
-}
-
-/// A bijection in which every bit of the input moves half of the output's.
-pub fn mixed(x: u64) -> u64 {
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! what was drawn before: a training that goes on after a stop draws what it would have drawn.
 
 use super::plan::Times;
-use crate::noise::Noise;
+use crate::noise::{GOLDEN, Noise, mixed};
 
 /// What a normal is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Seeded {
 
 impl Seeded {
     fn generator(&self, choice: u64, step: usize, place: usize) -> Noise {
-        Noise::new(mixed(&[self.seed, choice, step as u64, place as u64]))
+        Noise::new(joined(&[self.seed, choice, step as u64, place as u64]))
     }
 }
 
@@ -63,14 +63,9 @@ impl Draws for Seeded {
     }
 }
 
-/// One number of several, each of which changes all of it: rounds of SplitMix64's finalizer (Steele et al. 2014).
-pub(super) fn mixed(numbers: &[u64]) -> u64 {
-    numbers.iter().fold(0, |mixed, number| {
-        let mut z = (mixed ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    })
+/// One number of several, each of which changes all of it.
+pub(super) fn joined(numbers: &[u64]) -> u64 {
+    numbers.iter().fold(0, |all, number| mixed((all ^ number).wrapping_add(GOLDEN)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::Linear;
 
-use super::draws::mixed;
+use super::draws::joined;
 use super::parameters::Parameters;
 use super::plan::Chain;
 use crate::adapters::hypernetwork::NORM_EPS;
@@ -59,7 +59,7 @@ fn steps(
     let sizes: Vec<usize> = chain.layers.iter().map(|part| ((width as f64 * part) as usize).max(1)).collect();
     let make = |number: usize, shape: &[usize]| -> Result<(Tensor, Tensor)> {
         let name = format!("{width}.{side}.linear.{number}");
-        let mut noise = Noise::new(mixed(&[seed, width as u64, side as u64, number as u64]));
+        let mut noise = Noise::new(joined(&[seed, width as u64, side as u64, number as u64]));
         let weight = (noise.tensor(shape, DType::F32, device)? * DEVIATION)?;
         let bias = Tensor::zeros(shape.first().copied().unwrap_or(0), DType::F32, device)?;
         Ok((parameters.make(&format!("{name}.weight"), &weight)?, parameters.make(&format!("{name}.bias"), &bias)?))

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::draws::mixed;
+use super::draws::joined;
 use super::parameters::Parameters;
 use crate::nn::Visit;
 use crate::noise::Noise;
@@ -55,7 +55,7 @@ impl Paths {
     /// As the original begins, by He et al. (2015) with a = √5: up to 1 / √inputs either way.
     fn uniform(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let letters: Vec<u64> = std::iter::once(self.seed).chain(name.bytes().map(u64::from)).collect();
-        let mut noise = Noise::new(mixed(&letters));
+        let mut noise = Noise::new(joined(&letters));
         let bound = (shape.iter().skip(1).product::<usize>() as f64).sqrt().recip();
         let count = shape.iter().product();
         let values: Vec<f32> = (0..count).map(|_| ((2.0 * noise.uniform() - 1.0) * bound) as f32).collect();

@@ -5,7 +5,7 @@ mod values;
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::mixed;
+use gpu_runner::noise::mixed;
 pub use sample::{Mix, Part};
 pub use values::{Background, Colour, Kind, Place, Relation, Size};
 
