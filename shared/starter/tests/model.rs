@@ -38,6 +38,36 @@ fn a_model_is_measured_and_shown() {
 }
 
 #[test]
+fn all_lessons_end_in_a_model() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let dir = dir.path();
+    let few = ["--autoencoder-steps", "2", "--decoder-steps", "2", "--words-steps", "2", "--scenes", "8"];
+    let train = |steps: &str| {
+        let train = ["train", "--out", "model", "--look-every", "1", "--steps", steps];
+        starter(&[&train[..], &few].concat(), dir)
+    };
+    assert!(train("2").status.success());
+    for model in ["model", "model.training/after-1", "model.training/after-2"] {
+        let table = succeeds(&["measure", "--model", model, "--prompts", "2", "--steps", "1"], dir);
+        assert!(table.contains("\n| all | 2 |"), "{table}");
+    }
+    let bytes = |model: &str, file: &str| std::fs::read(dir.join(model).join(file)).unwrap();
+    let unet = |model: &str| bytes(model, "unet/diffusion_pytorch_model.safetensors");
+    assert!(unet("model") == unet("model.training/after-2") && unet("model") != unet("model.training/after-1"));
+
+    // Lessons that are done are not done again; a model that is there stays, and another plan is not taken for this one.
+    std::fs::rename(dir.join("model"), dir.join("first")).unwrap();
+    assert!(train("2").status.success());
+    for part in ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"] {
+        let file = format!("{part}.safetensors");
+        assert!(bytes("first", &file) == bytes("model", &file), "{part}");
+    }
+    let again = train("3");
+    assert!(!again.status.success());
+    assert!(String::from_utf8_lossy(&again.stderr).contains("state_mismatch"));
+}
+
+#[test]
 fn true_pictures_are_right() {
     let dir = tempfile::TempDir::new().unwrap();
     let dir = dir.path();

@@ -1,4 +1,7 @@
-//! The autoencoder's lesson: to give each picture back through few numbers.
+//! The autoencoder's lessons: to give each picture back through few numbers; and then, when these numbers stay as they
+//! are, the decoder's to give it back more sharply, and from numbers that are a little off, as a denoiser's are.
+
+use std::collections::HashMap;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor};
@@ -14,8 +17,13 @@ const EDGES: f64 = 0.5;
 /// How much it counts that latents are normal, per number of a latent (Kingma and Welling 2013). Little: they are whitened.
 const NORMAL: f64 = 1e-5;
 
+/// How far off latents are, of variance 1, that the decoder learns from alone.
+const OFF: f64 = 0.05;
+
 pub struct Lesson {
     vae: Vae,
+    /// Whether latents stay as they are.
+    settled: bool,
     parameters: Parameters,
     world: World,
     batch: usize,
@@ -27,7 +35,22 @@ impl Lesson {
         let parameters = Parameters::default();
         let vb = parameters.builder("vae", Box::new(RandomWeights::new(seed)), |_| true, &Device::Cpu);
         let vae = Vae::load(config, vb)?;
-        Ok(Self { vae, parameters, world, batch, draws: Seeded { seed, times: Times::Uniform } })
+        Ok(Self { vae, settled: false, parameters, world, batch, draws: Seeded { seed, times: Times::Uniform } })
+    }
+
+    /// Of the decoder alone, behind an encoder that is done.
+    pub fn of_decoder(
+        config: &VaeConfig,
+        begun: HashMap<String, Tensor>,
+        world: World,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let parameters = Parameters::default();
+        let learns = |name: &str| name.starts_with("decoder.") || name.starts_with("post_quant_conv.");
+        let vb = parameters.builder("vae", Box::new(begun), learns, &Device::Cpu);
+        let vae = Vae::load(config, vb)?;
+        Ok(Self { vae, settled: true, parameters, world, batch, draws: Seeded { seed, times: Times::Uniform } })
     }
 
     fn loss(&self, step: usize) -> std::result::Result<Tensor, DrawError> {
@@ -37,12 +60,17 @@ impl Lesson {
         let (mean, spread) = (moments.narrow(1, 0, half)?, moments.narrow(1, half, half)?.clamp(-30f32, 20f32)?);
         let noise = self.draws.normals(Purpose::Latents, step, 0, mean.elem_count());
         let noise = Tensor::from_vec(noise, mean.shape(), &Device::Cpu)?;
-        let latents = (&mean + (&spread * 0.5)?.exp()? * noise)?;
+        let deviation = if self.settled { spread.zeros_like()?.affine(0.0, OFF)? } else { (&spread * 0.5)?.exp()? };
+        let latents = (&mean + deviation * noise)?;
         let difference = (self.vae.decode_unscaled(&latents)? - &pictures)?;
         let colours = (difference.abs()?.mean_all()? + difference.sqr()?.mean_all()?)?;
         let edges = (slope(&difference, 2)? + slope(&difference, 3)?)?;
+        let told = (colours + (edges * EDGES)?)?;
+        if self.settled {
+            return Ok(told);
+        }
         let normal = ((mean.sqr()? + spread.exp()?)? - spread)?.mean_all()?;
-        Ok((colours + ((edges * EDGES)? + (normal * NORMAL)?)?)?)
+        Ok((told + (normal * NORMAL)?)?)
     }
 }
 

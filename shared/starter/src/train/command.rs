@@ -16,6 +16,8 @@ pub struct Train {
     out: PathBuf,
     #[arg(long, default_value_t = 2500)]
     autoencoder_steps: usize,
+    #[arg(long, default_value_t = 6000)]
+    decoder_steps: usize,
     #[arg(long, default_value_t = 3000)]
     words_steps: usize,
     #[arg(long, default_value_t = 16_000)]
@@ -35,6 +37,7 @@ impl Train {
         let lessons = Lessons {
             seed: self.seed,
             autoencoder: self.autoencoder_steps,
+            decoder: self.decoder_steps,
             words: self.words_steps,
             denoiser: self.steps,
             scenes: self.scenes,

@@ -1,8 +1,9 @@
-//! How the starter model comes to be: three lessons, one after the other, each with the trainer's own loop and a state
+//! How the starter model comes to be: four lessons, one after the other, each with the trainer's own loop and a state
 //! that outlives a kill. Beside the model, in `{out}.training`, stands all that was learnt so far.
 //!
-//! The autoencoder learns pictures, the text encoder what captions say, and then both what a denoiser needs: that is the
-//! trainer's checkpoint training, as anybody runs it on a model of their own.
+//! The autoencoder learns pictures, its decoder some more by itself, the text encoder what captions say, and then the
+//! denoiser, and the text encoder with it: that is the trainer's checkpoint training, as anybody runs it on a model of
+//! their own.
 
 mod autoencoder;
 mod command;
@@ -42,6 +43,7 @@ use crate::scene::{Mix, Part};
 pub struct Lessons {
     pub seed: u64,
     pub autoencoder: usize,
+    pub decoder: usize,
     pub words: usize,
     pub denoiser: usize,
     /// Scenes that the denoiser sees, again and again.
@@ -92,7 +94,23 @@ fn autoencoder(beside: &Path, lessons: &Lessons, events: &mut Events) -> Result<
         means.push(moments.narrow(1, 0, config.latent_channels)?);
     }
     whiten::whiten(&mut learned, &Tensor::cat(&means, 0)?)?;
-    Ok(of_part(learned, "vae"))
+    decoder(of_part(learned, "vae"), &config, beside, lessons, events)
+}
+
+fn decoder(
+    mut whole: HashMap<String, Tensor>,
+    config: &VaeConfig,
+    beside: &Path,
+    lessons: &Lessons,
+    events: &mut Events,
+) -> Result<HashMap<String, Tensor>> {
+    const BATCH: usize = 16;
+    let seed = lessons.seed.wrapping_add(3);
+    let world = world(seed, lessons.decoder.saturating_mul(BATCH));
+    let lesson = autoencoder::Lesson::of_decoder(config, whole.clone(), world, BATCH, seed)?;
+    let course = course(lessons.decoder, 1e-3, Some(0.999));
+    whole.extend(of_part(run("decoder", &lesson, &course, (&world, lessons), beside, events)?, "vae"));
+    Ok(whole)
 }
 
 fn loaded(config: &VaeConfig, learned: &BTreeMap<String, Tensor>) -> Result<Vae> {
