@@ -83,6 +83,27 @@ pub(super) fn backgrounds(picture: &Pixels) -> impl Iterator<Item = &'static (Ba
     all.into_iter().take(2).filter(move |(error, _)| *error <= best * NEARLY).map(|(_, known)| known)
 }
 
+/// Pixels of the smallest patch that is more than a star of the night which is brighter or darker than it should be.
+const SPECK: usize = 17;
+
+/// Without connected patches of so few pixels: one of them at the edge would stretch the rectangle around all.
+fn without_specks<I: Iterator<Item = usize>>(mut front: Vec<bool>, near: impl Fn(usize) -> I) -> Vec<bool> {
+    let mut seen = vec![false; front.len()];
+    for start in 0..front.len() {
+        let (mut patch, mut next) = (Vec::new(), vec![start]);
+        while let Some(i) = next.pop() {
+            if front[i] && !std::mem::replace(&mut seen[i], true) {
+                patch.push(i);
+                next.extend(near(i));
+            }
+        }
+        if patch.len() < SPECK {
+            patch.into_iter().for_each(|i| front[i] = false);
+        }
+    }
+    front
+}
+
 /// Where a picture is not the background, without what is smaller than anything that is drawn.
 pub(super) struct Front(Vec<bool>);
 
@@ -105,7 +126,8 @@ impl Front {
             squared(sum, [0.0; 3]) > (APART * count) * (APART * count)
         };
         let differs: Vec<bool> = (0..WIDTH * WIDTH).map(differs).collect();
-        Self((0..WIDTH * WIDTH).map(|i| differs[i] && near(i).filter(|j| differs[*j]).count() >= 4).collect())
+        let front = (0..WIDTH * WIDTH).map(|i| differs[i] && near(i).filter(|j| differs[*j]).count() >= 4).collect();
+        Self(without_specks(front, near))
     }
 
     /// How many pixels of a region are in front, and the part of it around them.
