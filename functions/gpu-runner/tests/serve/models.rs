@@ -105,7 +105,10 @@ async fn what_is_loaded_is_told_when_it_changes_and_so_is_loading() {
             assert_eq!(first["phase"], "loading");
             runner.gate.open(1);
         }
-        edge.until("what is loaded", told(names)).await;
+        // Where nothing had to be loaded, it may have been told before the first progress.
+        if !edge.all(&["heartbeat"]).last().is_some_and(told(names)) {
+            edge.until("what is loaded", told(names)).await;
+        }
         // Before each of two steps and after them.
         runner.gate.open(3);
         assert!(end(&mut edge).await["outputs"].is_array());
