@@ -15,7 +15,7 @@ pub mod export;
 mod hyper;
 mod inplace;
 mod latents;
-mod lora;
+pub(crate) mod lora;
 mod networks;
 mod objective;
 mod overlay;

@@ -14,7 +14,7 @@ use clap::Args;
 use super::hardware::Hardware;
 use crate::device::{Compute, finish};
 use preset::{Network, Preset};
-use training::{Lesson, Timing};
+use training::{Lesson, Timing, Way};
 
 /// Time a network with random weights: a step of a UNet with both halves of guidance, or the decoding of a picture.
 /// RAYON_NUM_THREADS says how many threads work
@@ -28,6 +28,9 @@ pub struct Bench {
     /// With --train: keep little of a forward pass, and compute it again for the gradients
     #[arg(long, requires = "train")]
     recompute: bool,
+    /// With --train: a LoRA of rank 16 beside a network that stays as it is
+    #[arg(long, requires = "train")]
+    lora: bool,
     /// Directory with the network's configuration and weights; both are written there when they are not
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -54,7 +57,11 @@ impl Bench {
     pub fn run(self) -> Result<()> {
         if let (Some(lesson), Some(dir)) = (self.train, &self.dir) {
             let timing = Timing { runs: self.runs, turns: self.turns, out: self.out.as_deref() };
-            return if self.prepare { lesson.prepare(dir) } else { lesson.run(dir, self.recompute, timing) };
+            return if self.prepare {
+                lesson.prepare(dir)
+            } else {
+                lesson.run(dir, Way { recompute: self.recompute, lora: self.lora }, timing)
+            };
         }
         let on = self.hardware.open()?;
         let network = self.config.open(self.dir.as_deref(), &on)?;

@@ -1,5 +1,7 @@
-//! Steps of training, in the trainer's own loop: forward, backward, clipping, AdamW, over all parameters of a small UNet.
+//! Steps of training, in the trainer's own loop: forward, backward, clipping, AdamW, over all parameters of a small UNet,
+//! or over a LoRA beside it.
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 
@@ -14,13 +16,15 @@ use crate::models::config::Config;
 use crate::models::unet::{Unet, UnetConfig};
 use crate::nn::within_pool;
 use crate::tiny::RandomWeights;
+use crate::train::lora::{Paths, of_unet};
 use crate::train::{Course, Learner, Parameters, Rate};
-use crate::weights::Weights;
+use crate::weights::{Source, Weights};
 use crate::{Code, DrawError};
 
 const STEM: &str = "diffusion_pytorch_model";
 const TEXT: usize = 128;
 const RATE: f64 = 1e-3;
+const RANK: usize = 16;
 /// Steps whose losses are compared.
 pub const COMPARED: u32 = 3;
 
@@ -33,6 +37,14 @@ pub enum Lesson {
     /// Latents of 16 channels, 8 × 8
     #[value(name = "latents-8")]
     Latents8,
+}
+
+/// What learns, and how.
+#[derive(Clone, Copy)]
+pub struct Way {
+    pub recompute: bool,
+    /// Only low-rank paths beside the transformers' layers.
+    pub lora: bool,
 }
 
 /// How it is timed; as for a drawing.
@@ -75,12 +87,15 @@ impl Lesson {
         Unet::load(&UnetConfig::checked(&config)?, weights.builder())?;
         weights.save(&dir.join(format!("{STEM}.safetensors")))?;
         std::fs::write(&path, serde_json::to_string_pretty(&self.config())?)?;
-        Ok(())
+        // As it begins.
+        let lora = Pupil::open(self, dir, Way { recompute: false, lora: true })?.parameters.all();
+        let lora: HashMap<String, Tensor> = lora.into_iter().map(|(name, var)| (name, var.into_inner())).collect();
+        Ok(candle_core::safetensors::save(&lora, dir.join("lora.safetensors"))?)
     }
 
-    pub fn run(self, dir: &Path, recompute: bool, timing: Timing) -> Result<()> {
+    pub fn run(self, dir: &Path, way: Way, timing: Timing) -> Result<()> {
         self.prepare(dir)?;
-        let pupil = Pupil::open(self, dir, recompute)?;
+        let pupil = Pupil::open(self, dir, way)?;
         // The first calls find no memory and no pages.
         let mut losses = Vec::new();
         let mut lines = std::io::stdin().lock().lines();
@@ -140,12 +155,18 @@ struct Pupil {
 impl Pupil {
     const BATCH: usize = 32;
 
-    fn open(lesson: Lesson, dir: &Path, recompute: bool) -> Result<Self> {
+    fn open(lesson: Lesson, dir: &Path, way: Way) -> Result<Self> {
         let parameters = Parameters::default();
         let weights = Box::new(Weights::open(dir, STEM)?);
-        let vb = parameters.builder("unet", weights, |_| true, &Device::Cpu);
-        let mut unet = Unet::load(&UnetConfig::checked(&Config::read(&dir.join("config.json"))?)?, vb)?;
-        unet.recompute(recompute);
+        let source = Source::over(parameters.builder("unet", weights, move |_| !way.lora, &Device::Cpu));
+        let config = UnetConfig::checked(&Config::read(&dir.join("config.json"))?)?;
+        let mut unet = Unet::load(&config, source.builder())?;
+        unet.recompute(way.recompute);
+        if way.lora {
+            let paths = Paths { rank: RANK, scale: 1.0, seed: 0 };
+            let wanted = |name: &str| of_unet(name, false);
+            paths.attach("unet", |visit| unet.layers(visit), &source, wanted, (&parameters, &Device::Cpu))?;
+        }
         let (channels, side) = lesson.latents();
         Ok(Self {
             unet,
