@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use serde_json::json;
 
 use super::about::{About, save};
 use super::base::kind;
@@ -21,6 +22,23 @@ use crate::models::vae::{Vae, VaeConfig};
 use crate::pipeline::Parts;
 use crate::weights::Source;
 use crate::{Code, DrawError};
+
+/// What readers of one file will get wrong of this model: it holds no configuration, and what shapes don't tell is taken to
+/// be as in the published models.
+pub fn untold(parts: &dyn Parts) -> Result<Vec<String>, DrawError> {
+    let taken = [
+        ("unet", "norm_num_groups", json!(32)),
+        ("vae", "norm_num_groups", json!(32)),
+        ("scheduler", "beta_schedule", json!("scaled_linear")),
+    ];
+    let mut untold = Vec::new();
+    for (part, key, taken) in taken {
+        if let Some(value) = parts.config(part)?.get(key).filter(|value| **value != taken) {
+            untold.push(format!("{part} {key} = {value}, taken to be {taken}"));
+        }
+    }
+    Ok(untold)
+}
 
 /// `parts` are those of the model with all that was learnt.
 ///

@@ -15,7 +15,7 @@ mod result;
 
 pub use about::About;
 pub use base::Base;
-pub use checkpoint::checkpoint;
+pub use checkpoint::{checkpoint, untold};
 pub use directory::{check_directory, directory};
 pub use embedding::embedding;
 pub use file::{Layout, Pending, Tensors};
