@@ -21,6 +21,7 @@ pub mod png;
 pub mod prompt;
 pub mod schedulers;
 pub mod serve;
+pub mod starter;
 pub mod tiny;
 pub mod tokenizer;
 pub mod train;

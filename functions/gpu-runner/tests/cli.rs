@@ -197,3 +197,25 @@ fn device_and_precision_are_chosen() {
     let timed = succeeds(&["bench", "--size", "4", "--runs", "1", "--device", "cpu", "--dtype", "f16"], dir);
     assert!(timed.contains("f16") && timed.contains("it/s"), "{timed}");
 }
+
+#[test]
+fn without_a_model_the_starter_draws() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let dir = dir.path();
+    let draw = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-runner"));
+        command.args(["generate", "--prompt", "a red heart on a white background", "--seed", "1", "--steps", "4"]);
+        let output = command.args(more).env("XDG_CACHE_HOME", dir).current_dir(dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let size = |name: &str| {
+        let file = std::io::BufReader::new(std::fs::File::open(dir.join(name)).unwrap());
+        let reader = png::Decoder::new(file).read_info().unwrap();
+        (reader.info().width, reader.info().height)
+    };
+    draw(&["--out", "a.png"]);
+    draw(&["--out", "b.png", "--model", "starter", "--width", "80"]);
+    // What it was made for, where nothing else is asked.
+    assert_eq!((size("a.png"), size("b.png")), ((64, 64), (80, 64)));
+    assert!(dir.join("gpu-runner/starter").is_dir());
+}

@@ -56,7 +56,7 @@ const MOST: usize = 300 << 10;
 
 impl Grid {
     pub fn run(self) -> Result<()> {
-        let mut model = Model::new(self.drawn);
+        let mut model = Model::new(self.drawn)?;
         let drawn = PROMPTS.iter().enumerate().map(|(index, prompt)| model.draw(prompt, index));
         let pictures = drawn.collect::<Result<Vec<Rgb>>>()?;
         let file = gpu_runner::png::encode(&joined(&pictures, self.shown), &[])?;

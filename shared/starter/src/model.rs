@@ -6,14 +6,15 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::Args;
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Rgb};
+use gpu_runner::cli::model::{locate, user_cache};
 use serde_json::json;
 
 /// What is drawn with, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Directory in the diffusers layout
-    #[arg(long)]
-    pub model: PathBuf,
+    /// As for `gpu-runner generate` [default: the one that comes with it]
+    #[arg(long, default_value = gpu_runner::starter::NAME, hide_default_value = true)]
+    pub model: String,
     #[arg(long, default_value_t = 20)]
     pub steps: u32,
     #[arg(long, default_value_t = 4.0)]
@@ -29,13 +30,15 @@ pub struct Options {
 }
 
 pub struct Model {
+    path: PathBuf,
     options: Options,
     backend: CandleBackend,
 }
 
 impl Model {
-    pub fn new(options: Options) -> Self {
-        Self { options, backend: CandleBackend::new(Device::Cpu) }
+    pub fn new(options: Options) -> Result<Self> {
+        let path = locate(&options.model, &user_cache())?;
+        Ok(Self { path, options, backend: CandleBackend::new(Device::Cpu) })
     }
 
     /// Picture `index` of a run. Loads the model at the first one.
@@ -46,7 +49,7 @@ impl Model {
             "prompt": prompt, "negative_prompt": "", "width": side, "height": side, "num_inference_steps": steps,
             "guidance_scale": guidance, "scheduler": scheduler, "seed": seed, "n": 1,
         });
-        let job = DrawJob::new(self.options.model.clone(), serde_json::from_value(params)?);
+        let job = DrawJob::new(self.path.clone(), serde_json::from_value(params)?);
         let pictures = self.backend.draw(&job, &mut |_| Control::Continue)?;
         Ok(pictures.into_iter().next().context("the backend drew nothing")?.rgb)
     }

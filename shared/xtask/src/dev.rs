@@ -6,7 +6,9 @@ use std::path::{self, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
+use ureq::Body;
+use ureq::http::{Response, StatusCode};
 
 use crate::edge::{self, Edge, Options, given, secret};
 use crate::process::Stop;
@@ -16,6 +18,8 @@ use crate::{build, setup};
 
 /// Where under the state folder the edge keeps its data.
 const DATA: &str = "edge";
+/// Of the pictures that the starter model was made for.
+const SIDE: u32 = 64;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -43,8 +47,9 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let stop = Stop::on_signals()?;
     let options = Options { port: args.port, state: state.join(DATA), release: false, vars: BTreeMap::new() };
     let mut edge = Edge::start(workspace, &tools, &options, &stop)?;
-    log_in(&edge.url)?;
-    let runner = Runner::start(&binary, &edge.url, &state)?;
+    let token = log_in(&edge.url)?;
+    fit_sizes(&edge.url, &token)?;
+    let runner = Runner::start(&binary, &edge.url, Path::new("starter"), &state.join("models"))?;
     eprintln!("dev: up after {:.1} s", begun.elapsed().as_secs_f64());
     println!("ready {}", edge.url);
     println!("{}", example(&edge.url));
@@ -76,19 +81,42 @@ fn hold(state: &Path, fresh: bool) -> Result<File> {
     Ok(lock)
 }
 
-/// Logs the admin in once: on an empty database this makes them.
-pub fn log_in(url: &str) -> Result<()> {
+/// Logs the admin in once: on an empty database this makes them. Their token.
+pub fn log_in(url: &str) -> Result<String> {
     let admin = json!({"email": secret("ADMIN_EMAIL"), "password": secret("ADMIN_PASSWORD")});
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut reply = agent.post(format!("{url}/api/sessions")).send_json(admin).context("the edge does not answer")?;
-    let status = reply.status();
-    let text = reply.body_mut().read_to_string().unwrap_or_default();
+    let (status, text) = said(agent().post(format!("{url}/api/sessions")).send_json(admin))?;
     ensure!(
         status != 401,
         "this data was made with another ADMIN_EMAIL or ADMIN_PASSWORD: set those, or pass --fresh to begin anew"
     );
     ensure!(status.is_success(), "the admin can't log in: {status} {text}");
+    let reply: Value = serde_json::from_str(&text)?;
+    Ok(reply["token"].as_str().context("a session without a token")?.to_owned())
+}
+
+/// The models of the points tasks draw at the side that the starter model was made for, where nobody chose another.
+fn fit_sizes(url: &str, token: &str) -> Result<()> {
+    let (url, token) = (format!("{url}/api/points-config"), format!("Bearer {token}"));
+    let (status, text) = said(agent().get(format!("{url}?page_size=100")).header("authorization", &token).call())?;
+    ensure!(status.is_success(), "the prices can't be read: {status} {text}");
+    let rows: Value = serde_json::from_str(&text)?;
+    for row in rows["list"].as_array().into_iter().flatten() {
+        if row["updated_at"] == row["created_at"] {
+            let patch = agent().patch(format!("{url}/{}", row["id"])).header("authorization", &token);
+            let (status, text) = said(patch.send_json(json!({"size": SIDE})))?;
+            ensure!(status.is_success(), "a price can't be changed: {status} {text}");
+        }
+    }
     Ok(())
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn said(reply: Result<Response<Body>, ureq::Error>) -> Result<(StatusCode, String)> {
+    let mut reply = reply.context("the edge does not answer")?;
+    Ok((reply.status(), reply.body_mut().read_to_string().unwrap_or_default()))
 }
 
 /// Commands that draw a picture, to be pasted into a shell.
@@ -97,7 +125,7 @@ fn example(url: &str) -> String {
     let shown = |name: &str| given(name).map_or_else(|| secret(name), |_| format!("'\"${name}\"'"));
     let (email, password) = (shown("ADMIN_EMAIL"), shown("ADMIN_PASSWORD"));
     let login = format!(r#"{{"email":"{email}","password":"{password}"}}"#);
-    let task = r#"{"type":"inference","prompt":"a lighthouse at dusk","width":64,"height":64,"num_inference_steps":20,"seed":7}"#;
+    let task = r#"{"type":"inference","prompt":"a yellow star at night","width":64,"height":64,"num_inference_steps":20,"seed":7}"#;
     format!(
         r#"
   # Draw a picture:

@@ -1,4 +1,4 @@
-//! The CPU runner beside a local edge: built, given the tiny model, kept running.
+//! The CPU runner beside a local edge: built, given a model, kept running.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,14 +37,9 @@ pub fn binary(workspace: &Workspace) -> PathBuf {
     workspace.target.join("debug").join(RUNNER)
 }
 
-/// Where the tiny model of a run with this state is.
-pub fn model(state: &Path) -> PathBuf {
-    state.join("tiny-model")
-}
-
 /// Makes the tiny random model of a run with this state when it is missing; where it is.
 pub fn tiny_model(binary: &Path, state: &Path) -> Result<PathBuf> {
-    let model = model(state);
+    let model = state.join("tiny-model");
     if !model.join("model_index.json").is_file() {
         quiet(Command::new(binary).arg("tiny-model").arg("--out").arg(&model))?;
     }
@@ -52,14 +47,14 @@ pub fn tiny_model(binary: &Path, state: &Path) -> Result<PathBuf> {
 }
 
 impl Runner {
-    /// Starts it against `edge`, drawing with the tiny random model under `state`, made when missing.
-    pub fn start(binary: &Path, edge: &str, state: &Path) -> Result<Self> {
-        let model = tiny_model(binary, state)?;
+    /// Starts it against `edge`, drawing with a model, and keeping those of the edge under `cache`.
+    pub fn start(binary: &Path, edge: &str, model: &Path, cache: &Path) -> Result<Self> {
         let mut command = Command::new(binary);
         // Handed back before the group is killed: the next start goes on with it at once.
         command.args(["serve", "--edge", edge, "--name", "local", "--grace-ms", "3000"]);
         command.args(["--registration-token", &secret("RUNNER_REGISTRATION_TOKEN")]);
         command.args(["--queue-token", &secret("QUEUE_TOKEN")]).arg("--model").arg(model);
+        command.arg("--cache").arg(cache);
         let stop = Stop::default();
         let mut running = Group::spawn(&mut command)?;
         if let Some(status) = ended_at_once(&mut running) {

@@ -69,7 +69,8 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count, stop: &Stop
     let options = Options { port: 0, state: state.0.join("edge"), release: false, vars };
     let edge = Edge::start(workspace, &tools, &options, stop)?;
     dev::log_in(&edge.url)?;
-    let _runner = Runner::start(&binary, &edge.url, &state.0)?;
+    let model = runner::tiny_model(&binary, &state.0)?;
+    let _runner = Runner::start(&binary, &edge.url, &model, &state.0.join("models"))?;
 
     spin_host::build(workspace)?;
     // Inside the repository: the translated components look for their WASI library in node_modules above them.
@@ -82,7 +83,7 @@ fn end_to_end(workspace: &Workspace, args: &Args, count: &mut Count, stop: &Stop
     cargo.env("XTASK_BIN", std::env::current_exe()?);
     // For tests that let others' clients speak for themselves.
     cargo.env("NODE_BIN", tools.node_bin()).env("PYTHONPATH", python::packages(workspace)?);
-    cargo.env("RUNNER_BIN", &binary).env("RUNNER_MODEL", runner::model(&state.0));
+    cargo.env("RUNNER_BIN", &binary).env("RUNNER_MODEL", model);
     tests(cargo, args, count, stop)
 }
 

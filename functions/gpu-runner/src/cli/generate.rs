@@ -11,13 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::hardware::Hardware;
 use super::{adapters, latents, model};
 use crate::backend::{Backend, CandleBackend, Control, DrawJob, check};
-use crate::picture;
+use crate::{picture, pipeline, starter};
 
 /// Draw pictures from a prompt
 #[derive(Args)]
 pub struct Generate {
-    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face
-    #[arg(long)]
+    /// Directory in the diffusers layout, a model in one .safetensors file, org/name[@revision] on Hugging Face, or
+    /// `starter`, the small one that comes with this
+    #[arg(long, default_value = starter::NAME)]
     model: String,
     /// For a model in one file: directory with CLIP's vocabulary, or of a model that has it
     #[arg(long, value_name = "DIR")]
@@ -27,10 +28,11 @@ pub struct Generate {
     prompt: String,
     #[arg(long, default_value = "")]
     negative_prompt: String,
-    #[arg(long, default_value_t = 512)]
-    width: u32,
-    #[arg(long, default_value_t = 512)]
-    height: u32,
+    /// In pixels [default: what the model was made for]
+    #[arg(long)]
+    width: Option<u32>,
+    #[arg(long)]
+    height: Option<u32>,
     #[arg(long, default_value_t = 20)]
     steps: u32,
     /// How far to go from the negative prompt; 1 leaves it out
@@ -75,6 +77,9 @@ pub struct Generate {
     hardware: Hardware,
 }
 
+/// A side that all models take, until it is known which one it is.
+const ANY: u32 = 512;
+
 impl Generate {
     pub fn run(self) -> Result<()> {
         // Before the work, not after it.
@@ -83,11 +88,11 @@ impl Generate {
             ensure!(parent.is_dir(), "{} is not a directory", parent.display());
             ensure!(!path.is_dir(), "{} is a directory", path.display());
         }
-        let params = DrawParams {
+        let mut params = DrawParams {
             prompt: self.prompt,
             negative_prompt: self.negative_prompt,
-            width: self.width,
-            height: self.height,
+            width: self.width.unwrap_or(ANY),
+            height: self.height.unwrap_or(ANY),
             num_inference_steps: self.steps,
             guidance_scale: self.guidance,
             scheduler: self.scheduler,
@@ -102,7 +107,14 @@ impl Generate {
         };
         check(&params)?;
         let on = self.hardware.open()?;
-        let mut job = DrawJob::new(model::locate(&self.model)?, params);
+        let path = model::locate(&self.model, &model::user_cache())?;
+        if self.width.is_none() || self.height.is_none() {
+            let own = pipeline::side(&*pipeline::open(&path, self.tokenizer.as_deref())?)?;
+            let own = u32::try_from(own).unwrap_or(u32::MAX);
+            (params.width, params.height) = (self.width.unwrap_or(own), self.height.unwrap_or(own));
+            check(&params)?;
+        }
+        let mut job = DrawJob::new(path, params);
         for path in &self.from_image {
             let file = std::fs::read(path).with_context(|| path.display().to_string())?;
             let rgb = picture::read(&file, job.params.width, job.params.height).map_err(|e| e.at(path.display()))?;

@@ -5,7 +5,7 @@ mod bench;
 mod generate;
 mod hardware;
 mod latents;
-mod model;
+pub mod model;
 mod own_models;
 mod serve;
 mod tiny_model;

@@ -24,11 +24,11 @@ pub fn parse(text: &str) -> (Option<domain::Id>, &str) {
 }
 
 /// Better said now than by every task.
-pub fn find(models: &[String], tokenizer: Option<&Path>) -> Result<Vec<OwnModel>> {
+pub fn find(models: &[String], tokenizer: Option<&Path>, cache: &Path) -> Result<Vec<OwnModel>> {
     let mut found: Vec<OwnModel> = Vec::with_capacity(models.len());
     for text in models {
         let (id, model) = parse(text);
-        let path = std::path::absolute(model::locate(model)?)?;
+        let path = std::path::absolute(model::locate(model, cache)?)?;
         if path.is_file() {
             Checkpoint::open(&path, tokenizer).map_err(|e| e.at(path.display()))?;
         } else {
@@ -93,12 +93,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("model_index.json"), "{}").unwrap();
         let text = dir.path().display().to_string();
-        let found = find(&[format!("7={text}")], None).unwrap();
+        let found = find(&[format!("7={text}")], None, dir.path()).unwrap();
         assert_eq!(found, [OwnModel { path: dir.path().into(), id: Some(7) }]);
         for (models, expected) in
             [(vec!["no/such/place".to_owned()], "not a model directory"), (vec![text.clone(), text], "given twice")]
         {
-            assert!(find(&models, None).unwrap_err().to_string().contains(expected));
+            assert!(find(&models, None, dir.path()).unwrap_err().to_string().contains(expected));
         }
     }
 }

@@ -14,11 +14,13 @@ use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
 
 use super::hardware::{self, Hardware};
+use super::model::user_cache;
 use super::own_models;
 use crate::backend::{CandleBackend, model_name};
 use crate::device;
 use crate::serve::stop::{self, Stopper};
 use crate::serve::{Config, MakeBackend, OwnModel, Pace};
+use crate::starter;
 
 /// Pull tasks from a deployment's queue and draw them. The log's level is taken from RUST_LOG (error … trace)
 #[derive(Args)]
@@ -36,8 +38,8 @@ pub struct Serve {
     queue_token: String,
     /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face; may be
     /// repeated: tasks that name no model are drawn with the first. With ID, tasks that name the deployment's model of this
-    /// number are drawn with it, instead of with the deployment's file
-    #[arg(long, required = true, value_name = "[ID=]MODEL")]
+    /// number are drawn with it, instead of with the deployment's file. `starter` is the small one that comes with this
+    #[arg(long, default_value = starter::NAME, value_name = "[ID=]MODEL")]
     model: Vec<String>,
     /// For models in one file: directory with CLIP's vocabulary, or of a model that has it [default: for those of the
     /// deployment, a --model that has it]
@@ -56,7 +58,7 @@ pub struct Serve {
     /// Pause between two looks into an empty queue; after a minute without work at least half a second
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     poll_ms: u64,
-    /// Where models of the deployment are kept [default: gpu-runner in the user's cache directory]
+    /// Where models of the deployment are kept, and the starter model [default: gpu-runner in the user's cache directory]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// What they may take up there, such as 100G; those not used for longest make room for others
@@ -75,12 +77,13 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> Result<()> {
         log_to_stderr();
-        let models = own_models::find(&self.model, self.tokenizer.as_deref())?;
+        let cache = self.cache.clone().unwrap_or_else(user_cache);
+        let models = own_models::find(&self.model, self.tokenizer.as_deref(), &cache)?;
         let tokenizer = self.tokenizer.clone().or_else(|| own_models::vocabulary(&models));
         let on = self.hardware.open()?;
         let (gpu, whole) = device::describe(&on.device);
         let memory = self.memory.or_else(|| hardware::budget(whole));
-        let config = self.config(models, gpu, whole)?;
+        let config = self.config(models, cache, gpu, whole)?;
         info!(device = config.register.gpu, dtype = on.dtype.as_str(), models = ?config.register.models, edge = %config.edge, "starting");
         let make: MakeBackend = Arc::new(move || {
             Box::new(CandleBackend::new(on.clone()).with_tokenizer(tokenizer.clone()).with_memory(memory))
@@ -94,7 +97,7 @@ impl Serve {
         })
     }
 
-    fn config(self, models: Vec<OwnModel>, gpu: String, whole: u64) -> Result<Config> {
+    fn config(self, models: Vec<OwnModel>, cache: PathBuf, gpu: String, whole: u64) -> Result<Config> {
         for url in std::iter::once(&self.edge).chain(&self.queue_url) {
             ensure!(matches!(url.scheme(), "http" | "https"), "{url} is not an http address");
         }
@@ -126,19 +129,12 @@ impl Serve {
             queue_token: self.queue_token,
             register,
             models,
-            cache: self.cache.unwrap_or_else(user_cache),
+            cache,
             cache_size: self.cache_size,
             preview_every: self.preview_every,
             pace,
         })
     }
-}
-
-/// As the XDG base directories have it.
-fn user_cache() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || set("HOME").map_or_else(std::env::temp_dir, |home| home.join(".cache"));
-    set("XDG_CACHE_HOME").unwrap_or_else(home).join("gpu-runner")
 }
 
 /// The first signal is a wish, the second an order.

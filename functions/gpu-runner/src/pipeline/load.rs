@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use candle_nn::VarBuilder;
+use serde_json::Value;
 
 use super::Model;
 use super::adapt::Opened;
@@ -84,6 +85,15 @@ pub fn open(path: &Path, tokenizer: Option<&Path>) -> Result<Box<dyn Parts>, Dra
         return Ok(Box::new(Directory::read(path)?));
     }
     Ok(Box::new(Checkpoint::open(path, tokenizer).map_err(|e| e.at(path.display()))?))
+}
+
+/// Width and height in pixels of the pictures that a model was made for: what its configuration says, else what its kind
+/// is usually made for.
+pub fn side(parts: &dyn Parts) -> Result<usize, DrawError> {
+    let latents = parts.config("unet")?.get("sample_size").and_then(Value::as_u64);
+    let factor = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?.factor();
+    let usual = if parts.family() == Family::Sd { 512 } else { 1024 };
+    Ok(latents.and_then(|latents| usize::try_from(latents).ok()?.checked_mul(factor)).unwrap_or(usual))
 }
 
 fn in_part(part: &str) -> impl Fn(candle_core::Error) -> DrawError + '_ {

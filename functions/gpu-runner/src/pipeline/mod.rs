@@ -23,7 +23,7 @@ use crate::schedulers::Schedule;
 use adapt::Opened;
 use eyes::Eyes;
 pub(crate) use load::draws_parts;
-pub use load::open;
+pub use load::{open, side};
 pub use parts::{Family, Parts};
 use preview::Colours;
 use text::Texts;

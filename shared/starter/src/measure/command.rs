@@ -14,8 +14,8 @@ use super::{Seen, Tally, Verdict, look};
 use crate::captions::{self, Language};
 use crate::data;
 use crate::model::{Model, Options};
-use crate::random::mixed;
 use crate::scene::{Mix, Part, Scene};
+use gpu_runner::noise::mixed;
 
 /// Draw scenes that training never saw, asked for in both languages, and look what is right
 #[derive(Args)]
@@ -54,7 +54,7 @@ impl Measure {
         let bar = ProgressBar::new(self.prompts as u64);
         bar.set_style(ProgressStyle::with_template("[{bar:32}] {pos}/{len} pictures, {eta} left")?);
         let first = mixed(u64::from(self.drawn.seed) ^ 0x6d65_6173);
-        let mut model = Model::new(self.drawn.clone());
+        let mut model = Model::new(self.drawn.clone())?;
         let started = Instant::now();
         for index in 0..self.prompts {
             let seed = first.wrapping_add(index as u64 / 2);

@@ -20,7 +20,7 @@ use crate::backend::Control;
 use crate::device::Choice;
 use crate::pipeline;
 use crate::train::data::{Batches, Directory, Options as Pictures};
-use crate::train::export::{About, Base, Learning, check_directory, result};
+use crate::train::export::{About, Base, Learning, check_directory, result, untold};
 use crate::train::samples::{Sampler, Samples};
 use crate::train::{Examples, Identity, State, train};
 use options::{Options, Type};
@@ -31,7 +31,8 @@ pub struct Train {
     /// What comes of it
     #[arg(long = "type", value_enum)]
     kind: Type,
-    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face
+    /// Directory in the diffusers layout, a model in one .safetensors file, org/name[@revision] on Hugging Face, or
+    /// `starter`, the small one that comes with this
     #[arg(long)]
     model: String,
     /// For a model in one file: directory with CLIP's vocabulary, or of a model that has it
@@ -46,7 +47,7 @@ pub struct Train {
     /// Words that all captions have, and the caption of pictures that have none. Of ti: the word to learn
     #[arg(long, value_name = "WORDS")]
     trigger: Option<String>,
-    /// Pictures are learnt at this many pixels squared, in their own shapes [default: sdxl 1024, others 512]
+    /// Pictures are learnt at this many pixels squared, in their own shapes [default: what the model was made for]
     #[arg(long)]
     resolution: Option<usize>,
     /// The result: a .safetensors file; of ckp also a directory in the diffusers layout
@@ -85,13 +86,17 @@ impl Train {
         self.check_out()?;
         let stopped = interrupted()?;
         let device = self.device.unwrap_or_else(Choice::best).open().map_err(|why| anyhow!("--device {why}"))?;
-        let path = model::locate(&self.model)?;
+        let path = model::locate(&self.model, &model::user_cache())?;
         if !self.one_file() {
             check_directory(&self.out, &path)?;
         }
         let parts = pipeline::open(&path, self.tokenizer.as_deref())?;
-        let sdxl = parts.family() != pipeline::Family::Sd;
-        let resolution = self.resolution.unwrap_or(if sdxl { 1024 } else { 512 });
+        if self.kind == Type::Ckp && self.one_file() {
+            for untold in untold(&*parts)? {
+                eprintln!("warning: one file does not tell {untold}; a directory (--out without .safetensors) does");
+            }
+        }
+        let resolution = self.resolution.map_or_else(|| pipeline::side(&*parts), Ok)?;
         let examples = self.examples(resolution)?;
         let per_epoch = |batch| Batches::of(&*examples, batch, self.options.seed).per_epoch();
         let plan = self.options.plan(self.kind, self.trigger.as_deref(), per_epoch)?;
