@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor};
-use gpu_runner::DrawError;
 use gpu_runner::backend::Control;
 use gpu_runner::models::clip::TextConfig;
 use gpu_runner::models::config::Config;
@@ -31,6 +30,7 @@ use gpu_runner::train::{
     AdamW, Course, Examples, Identity, Kind, Learned, Learner, Learns, Overlay, Plan, Progress, Rate, Shape, State,
     Times, Weighting, export,
 };
+use gpu_runner::{Code, DrawError};
 
 pub use command::Train;
 
@@ -68,6 +68,7 @@ pub fn train(out: &Path, lessons: &Lessons, events: &mut Events) -> Result<()> {
     beside.push(".training");
     let beside = PathBuf::from(beside);
     let begun = beside.join("begun");
+    begin(&beside, lessons)?;
     design::write(&begun)?;
     once(&begun.join(VAE), || autoencoder(&beside, lessons, events))?;
     once(&begun.join(TEXT), || words(&beside, lessons, events))?;
@@ -77,6 +78,24 @@ pub fn train(out: &Path, lessons: &Lessons, events: &mut Events) -> Result<()> {
         Ok(random.all())
     })?;
     denoiser(out, &beside, lessons, events)
+}
+
+/// Holds this training to the lessons that it was begun with: what the first ones gave is not looked at again.
+fn begin(beside: &Path, lessons: &Lessons) -> Result<()> {
+    let path = beside.join("lessons");
+    // Looking changes nothing.
+    let told = format!("{:?}\n", Lessons { look_every: 0, ..*lessons });
+    match fs::read_to_string(&path) {
+        Ok(known) if known == told => Ok(()),
+        Ok(known) => {
+            let message = format!("it was begun with other lessons: {}", known.trim());
+            Err(DrawError::new(Code::StateMismatch, message).at(path.display()).into())
+        }
+        Err(_) => {
+            fs::create_dir_all(beside).with_context(|| beside.display().to_string())?;
+            fs::write(&path, told).with_context(|| path.display().to_string())
+        }
+    }
 }
 
 fn autoencoder(beside: &Path, lessons: &Lessons, events: &mut Events) -> Result<HashMap<String, Tensor>> {
