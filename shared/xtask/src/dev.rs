@@ -43,12 +43,15 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     edge::check_port(args.port)?;
     let state = path::absolute(args.state.unwrap_or_else(|| workspace.path(".dev")))?;
     let _held = hold(&state, args.fresh)?;
+    let first = !state.join(DATA).exists();
 
     let stop = Stop::on_signals()?;
     let options = Options { port: args.port, state: state.join(DATA), release: false, vars: BTreeMap::new() };
     let mut edge = Edge::start(workspace, &tools, &options, &stop)?;
     let token = log_in(&edge.url)?;
-    fit_sizes(&edge.url, &token)?;
+    if first {
+        fit_sizes(&edge.url, &token)?;
+    }
     let runner = Runner::start(&binary, &edge.url, Path::new("starter"), &state.join("models"))?;
     eprintln!("dev: up after {:.1} s", begun.elapsed().as_secs_f64());
     println!("ready {}", edge.url);
@@ -94,18 +97,17 @@ pub fn log_in(url: &str) -> Result<String> {
     Ok(reply["token"].as_str().context("a session without a token")?.to_owned())
 }
 
-/// The models of the points tasks draw at the side that the starter model was made for, where nobody chose another.
+/// The models of the points tasks draw at the side that the starter model was made for; for new data, so that nobody's
+/// choice is changed.
 fn fit_sizes(url: &str, token: &str) -> Result<()> {
     let (url, token) = (format!("{url}/api/points-config"), format!("Bearer {token}"));
     let (status, text) = said(agent().get(format!("{url}?page_size=100")).header("authorization", &token).call())?;
     ensure!(status.is_success(), "the prices can't be read: {status} {text}");
     let rows: Value = serde_json::from_str(&text)?;
     for row in rows["list"].as_array().into_iter().flatten() {
-        if row["updated_at"] == row["created_at"] {
-            let patch = agent().patch(format!("{url}/{}", row["id"])).header("authorization", &token);
-            let (status, text) = said(patch.send_json(json!({"size": SIDE})))?;
-            ensure!(status.is_success(), "a price can't be changed: {status} {text}");
-        }
+        let patch = agent().patch(format!("{url}/{}", row["id"])).header("authorization", &token);
+        let (status, text) = said(patch.send_json(json!({"size": SIDE})))?;
+        ensure!(status.is_success(), "a price can't be changed: {status} {text}");
     }
     Ok(())
 }
