@@ -8,8 +8,7 @@ use ports::Rows;
 use web::axum::http::header;
 use web::axum::response::Response;
 use web::range::{self, Wanted};
-use web::stored::{self, set};
-use web::{Ctx, Reply, Result};
+use web::{Ctx, Reply, Result, set, stored};
 
 use crate::held::{self, Path};
 

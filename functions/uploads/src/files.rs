@@ -8,8 +8,7 @@ use ports::BlobInfo;
 use web::axum::body::Body;
 use web::axum::response::Response;
 use web::range::{self, Wanted};
-use web::stored::{self, set};
-use web::{Ctx, Dialect, Reply, Result};
+use web::{Ctx, Dialect, Reply, Result, set, stored};
 
 pub async fn serve(ctx: Ctx) -> Result {
     let key = ctx.parts.path.strip_prefix(file::PREFIX).filter(|key| is_key(key)).ok_or_else(|| NOT_FOUND.error())?;

@@ -8,8 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use store::Page;
 
-use crate::reply::Reply;
-use crate::stored::set;
+use crate::reply::{Reply, set};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {

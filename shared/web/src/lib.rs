@@ -24,4 +24,4 @@ pub use body::{Json, JsonUpTo, Raw};
 pub use context::{Caller, Ctx, PathId, TokenId, User};
 pub use dialect::Dialect;
 pub use domain::api_key::Access;
-pub use reply::{Failure, Reply, Result};
+pub use reply::{Failure, Reply, Result, set};

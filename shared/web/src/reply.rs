@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use store::Page;
@@ -37,6 +38,13 @@ impl From<Error> for Failure {
 impl From<ports::SqlError> for Failure {
     fn from(error: ports::SqlError) -> Failure {
         Failure(store::failure(error))
+    }
+}
+
+/// Sets a header of a reply in no envelope, if it can be one.
+pub fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
     }
 }
 

@@ -1,14 +1,14 @@
 //! Stored objects on their way out.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use domain::Error;
 use domain::messages::UNAVAILABLE;
 use futures_util::TryStreamExt;
 use ports::{BlobBody, BlobError, Range};
 
-use crate::reply::Failure;
+use crate::reply::{Failure, set};
 
 impl From<BlobError> for Failure {
     fn from(error: BlobError) -> Failure {
@@ -35,11 +35,4 @@ pub fn partial(response: &mut Response, range: Range, size: u64) {
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     set(response, header::CONTENT_LENGTH, &(last - first + 1).to_string());
     set(response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
-}
-
-/// Sets a header, if it can be one.
-pub fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
 }
