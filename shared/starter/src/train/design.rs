@@ -97,6 +97,20 @@ mod tests {
     use gpu_runner::models::vae::{Vae, VaeConfig};
     use gpu_runner::tiny::RandomWeights;
 
+    /// Another design, or other words, is another training.
+    #[test]
+    fn the_model_that_comes_with_the_runner_is_of_this_design() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (designed, model) = (dir.path().join("design"), gpu_runner::starter::unpack(dir.path()).unwrap());
+        write(&designed).unwrap();
+        let files =
+            ["model_index.json", "scheduler/scheduler_config.json", "tokenizer/merges.txt", "tokenizer/vocab.json"];
+        for file in files.into_iter().chain(["text_encoder/config.json", "unet/config.json", "vae/config.json"]) {
+            let read = |dir: &Path| fs::read_to_string(dir.join(file)).unwrap();
+            assert_eq!(read(&designed), read(&model), "{file}");
+        }
+    }
+
     /// In half precision: it comes with every copy of the project.
     const MOST: usize = 16_000_000;
 
