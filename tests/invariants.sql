@@ -1,6 +1,7 @@
--- What holds in the database whatever has happened to runners and edges. Each query yields the rows that break its rule,
--- so none when it holds. They are separated by empty lines and named in their first line. Asked of histories in memory
--- (shared/edge/tests/histories) and of what `cargo xtask chaos` leaves. ?1 is now, ?2 how long past its deadline a task may be.
+-- What holds in the database whatever has happened to runners and edges. Each query yields the rows that break its
+-- rule, so none when it holds. They are separated by empty lines and named in their first line. Asked of histories in
+-- memory (shared/edge/tests/histories) and of what `cargo xtask chaos` leaves. ?1 is now, ?2 how long past its deadline
+-- a task may be.
 
 -- balances sum to 0
 SELECT sum(balance) FROM accounts HAVING sum(balance) <> 0

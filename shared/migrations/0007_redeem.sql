@@ -1,5 +1,6 @@
 -- Codes that give points to whoever sends them in. `batch` is the randomness the codes of one creation are made of:
--- without a secret of the deployment it says nothing about them. The first digits are shown, of the whole there is a hash.
+-- without a secret of the deployment it says nothing about them. The first digits are shown, of the whole there is a
+-- hash.
 CREATE TABLE redeem_codes (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   hash TEXT NOT NULL UNIQUE,

@@ -1,7 +1,9 @@
-// The local edge: every Worker in one workerd process on one port, with D1, KV, R2 and Durable Objects kept under one
-// folder. Started by xtask, which writes one line of JSON (the plan, see edge.rs) to standard input; answers with one
-// line of JSON on standard output, {"ready": url} or {"error": text}. Ends when standard input closes or on SIGTERM.
-// Log lines go to standard error.
+// Runs the local edge: every Worker in one workerd process on one port, with the data of D1, KV, R2 and Durable Objects
+// under one folder.
+//
+// xtask starts this script and writes one line of JSON to its standard input: the plan, see `edge_process/launch_plan.rs`.
+// The script answers with one line of JSON on standard output, {"ready": url} or {"error": text}. Log lines go to
+// standard error. It ends when standard input closes, or on SIGTERM or SIGINT.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,9 +12,9 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 
 const MINUTE = 60_000;
 
-/** What miniflare calls a Worker, from what xtask calls one. */
-function worker(plan, { name, dir, vars, services, d1, kv, r2, durable, crons }) {
-  const objects = Object.entries(durable).map(([binding, { class: className, script }]) => [
+/** Converts a Worker of the plan into miniflare's options. */
+function worker(plan, { name, dir, vars, services, d1, kv, r2, durable_objects, crons }) {
+  const objects = Object.entries(durable_objects).map(([binding, { class: className, script }]) => [
     binding,
     { className, scriptName: script, useSQLite: true },
   ]);
@@ -35,7 +37,7 @@ function worker(plan, { name, dir, vars, services, d1, kv, r2, durable, crons })
   };
 }
 
-/** Applies the migrations not yet applied, each in one batch with its mark in the table wrangler keeps them in. */
+/** Applies new migrations. Each is one batch with its row in `d1_migrations`, the table that wrangler uses. */
 async function migrate(database, dir) {
   await database
     .prepare(
@@ -56,7 +58,7 @@ async function migrate(database, dir) {
   }
 }
 
-/** workerd has no clock of its own for cron triggers: fire each Worker's every minute. */
+/** Runs each Worker's scheduled handler once a minute: workerd has no clock for cron triggers. */
 function schedule(edge, workers) {
   for (const { name, crons } of workers.filter(({ crons }) => crons.length > 0)) {
     setInterval(async () => {
@@ -69,13 +71,13 @@ function schedule(edge, workers) {
   }
 }
 
-/** Prints Workers' logs as they come; errors that reached no handler have their stack. */
+/** Prints a log line of a Worker. Uncaught errors come with their stack. */
 function print({ level, message }) {
   process.stderr.write(`${level === "error" || level === "warn" ? `${level} ` : ""}${message}\n`);
 }
 
 async function start(plan) {
-  // The entry first: miniflare sends what no route claims to the first Worker.
+  // The entry first: miniflare sends requests without a matching route to the first Worker.
   const workers = [...plan.workers].sort((a, b) => Number(b.entry) - Number(a.entry));
   const edge = new Miniflare(
     convertV4MiniflareOptions({

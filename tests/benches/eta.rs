@@ -1,12 +1,12 @@
-//! Whether `eta_seconds` comes true: equal tasks by several users in turns, so many under way at any time, and runners of
-//! one pace. Run by `cargo xtask bench eta`, which starts the edge; arguments: tasks, users, runners.
+//! Whether `eta_seconds` comes true: equal tasks by several users in turns, so many under way at any time, and runners
+//! of one pace. Run by `cargo xtask bench eta`, which starts the edge; arguments: tasks, users, runners.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tests::{Account, Edge, OwnRunner, Watch};
+use tests::{Account, Edge, RunnerProcess, Watch};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -21,8 +21,8 @@ async fn main() -> ExitCode {
     let mut next = |default| numbers.next().unwrap_or(default);
     let (tasks, users, runners) = (next(42), next(3), next(2));
     let edge = Edge::shared();
-    let _runners: Vec<OwnRunner> =
-        (0..runners).map(|i| OwnRunner::start_with(&edge, &format!("bench-{i}"), &[])).collect();
+    let _runners: Vec<RunnerProcess> =
+        (0..runners).map(|i| RunnerProcess::start_with(&edge, &format!("bench-{i}"), &[])).collect();
     let mut accounts = Vec::new();
     for _ in 0..users {
         accounts.push(Arc::new(edge.sign_up("user").await));

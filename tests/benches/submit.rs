@@ -1,14 +1,14 @@
-//! How long a task waits although a runner is free: from the submission to the frame that says it runs. Run by `cargo xtask
-//! bench submit`, which starts the edge; argument: tasks.
+//! How long a task waits although a runner is free: from the submission to the frame that says it runs. Run by `cargo
+//! xtask bench submit`, which starts the edge; argument: tasks.
 //!
-//! First this is the runner itself, asking without a pause, to see what the edge's part consists of; then the real runner
-//! does it at its own pace.
+//! First this is the runner itself, asking without a pause, to see what the edge's part consists of; then the real
+//! runner does it at its own pace.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{Account, Edge, OwnRunner, Runner, Watch, held, setting};
+use tests::{Account, Edge, Runner, RunnerProcess, Watch, held, setting};
 
 /// 95 of 100 tasks run within this.
 const BAR: Duration = Duration::from_millis(250);
@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
         println!("  {part:<14}{}", figures(times));
     }
 
-    let _runner = OwnRunner::start_with(&edge, "bench", &[]);
+    let _runner = RunnerProcess::start_with(&edge, "bench", &[]);
     let mut random = 7_u64;
     let (mut heard, mut edges) = (Vec::new(), Vec::new());
     // The first finds the runner starting.

@@ -4,8 +4,8 @@
 
 pub mod chaos;
 mod client;
+mod dedicated_edge;
 mod env;
-mod own;
 mod picture;
 mod raw;
 mod receiver;
@@ -15,11 +15,11 @@ mod wait;
 mod watch;
 
 pub use client::{Account, Answer, Call, Edge, unique};
+pub use dedicated_edge::{DedicatedEdge, RunnerProcess, State};
 pub use env::setting;
-pub use own::{OwnEdge, OwnRunner, State};
 pub use picture::{picture, size_of};
 pub use raw::send_anyway;
-pub use receiver::{Received, Receiver};
+pub use receiver::{Received, Receiver, fetch_server};
 pub use runner::{Runner, Signed, body, held};
 pub use stream::Stream;
 pub use wait::until;

@@ -1,9 +1,15 @@
-//! A little HTTP server outside the platform: it receives webhooks and serves pictures, and remembers what came.
+//! An HTTP server outside the platform: it receives webhooks, serves images and keeps the requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -19,6 +25,9 @@ pub struct Received {
 }
 
 type Log = Arc<Mutex<Vec<Received>>>;
+
+/// The status of a request that is never answered.
+pub const SILENCE: u16 = 0;
 
 /// Ends when dropped.
 pub struct Receiver {
@@ -46,6 +55,12 @@ impl Receiver {
         Receiver { port, log, server }
     }
 
+    /// The origin of a port where nothing listens.
+    pub async fn closed() -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        format!("http://{}", listener.local_addr().expect("an address"))
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
@@ -71,44 +86,47 @@ impl Drop for Receiver {
     }
 }
 
-/// One request a connection.
-async fn serve<F>(mut stream: TcpStream, log: &Log, answer: &F)
+/// Serves one connection until either side closes it.
+async fn serve<F>(stream: TcpStream, log: &Log, answer: &F)
 where
     F: Fn(&Received) -> (u16, (&'static str, String), Vec<u8>),
 {
-    let Some(received) = read(&mut stream).await else { return };
-    let (status, (name, value), body) = answer(&received);
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(received);
-    let head = format!(
-        "HTTP/1.1 {status} x\r\n{name}: {value}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    // Whoever hangs up early has had what it wanted.
-    let _ = stream.write_all(head.as_bytes()).await;
-    let _ = stream.write_all(&body).await;
+    let respond = service_fn(async |request: Request<Incoming>| {
+        let received = read(request).await?;
+        let (status, (name, value), body) = answer(&received);
+        if status == SILENCE {
+            std::future::pending::<()>().await;
+        }
+        log.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+        let response = Response::builder().status(status).header(name, value);
+        Ok::<_, hyper::Error>(response.body(Full::new(Bytes::from(body))).expect("a response"))
+    });
+    // A client that hangs up early has had what it wanted.
+    let _ = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), respond).await;
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Received> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end;
+async fn read(request: Request<Incoming>) -> Result<Received, hyper::Error> {
+    let (head, body) = request.into_parts();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
+    let path = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    Ok(Received { path, headers, body: text(&body.collect().await?.to_bytes()) })
+}
+
+/// The server that the checks of `ports::conformance::fetch` need.
+pub async fn fetch_server() -> Receiver {
+    Receiver::start(|request| {
+        let header = |name, value: &str| (name, value.to_string());
+        match request.path.as_str() {
+            "/echo" => {
+                let sent = request.headers.get("x-sent").cloned().unwrap_or_default();
+                (201, ("x-received", sent), request.body.clone().into_bytes())
+            }
+            "/redirect" => (302, header("location", "/echo"), Vec::new()),
+            "/long" => (200, header("x-length", "100000"), vec![b'x'; 100_000]),
+            "/silent" => (SILENCE, header("x", ""), Vec::new()),
+            _ => (404, header("x", ""), Vec::new()),
         }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8(bytes.get(..end)?.to_vec()).ok()?;
-    let mut lines = head.split("\r\n");
-    let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    let headers: BTreeMap<String, String> = lines.filter_map(pair).collect();
-    let length: usize = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = bytes.split_off(end + 4);
-    while body.len() < length {
-        if stream.read_buf(&mut body).await.ok()? == 0 {
-            return None;
-        }
-    }
-    Some(Received { path, headers, body: String::from_utf8(body).ok()? })
+    })
+    .await
 }

@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use domain::runner::{
-    Claim, Held, LEASE_HEADER, Output, RUNNER_HEADER, Registered, callback_id, output_prefix, parse_runner_id,
+use protocol::runner::{
+    Claim, LEASE_HEADER, LeaseRef, Output, RUNNER_HEADER, Registered, callback_id, output_prefix, parse_runner_id,
 };
-use domain::webhook::Secret;
+use protocol::webhook::Secret;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -57,12 +57,12 @@ impl Runner {
     }
 
     /// A callback about a held task; `more` is what it says beyond that.
-    pub async fn say(&self, what: &str, held: &Held, more: &Value) -> Answer {
+    pub async fn say(&self, what: &str, held: &LeaseRef, more: &Value) -> Answer {
         self.by.post(&self.edge, &format!("/callbacks/{what}"), &callback_id(held), body(held, more)).await
     }
 
     /// Step `step` of `steps`; whether to cancel.
-    pub async fn progress(&self, held: &Held, step: u32, steps: u32) -> bool {
+    pub async fn progress(&self, held: &LeaseRef, step: u32, steps: u32) -> bool {
         let answer = self.say("progress", held, &json!({"step": step, "steps": steps, "eta_seconds": 1.0})).await;
         answer.expect(200).json()["cancel"].as_bool().expect("a flag")
     }
@@ -80,7 +80,7 @@ impl Runner {
 }
 
 /// What a callback about a held task says.
-pub fn body(held: &Held, more: &Value) -> Vec<u8> {
+pub fn body(held: &LeaseRef, more: &Value) -> Vec<u8> {
     let mut body = json!(held_json(held));
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
@@ -88,13 +88,13 @@ pub fn body(held: &Held, more: &Value) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-fn held_json(held: &Held) -> Value {
+fn held_json(held: &LeaseRef) -> Value {
     json!({"task_id": held.task_id, "attempt": held.attempt, "lease": held.lease, "seq": held.seq})
 }
 
 /// The callback number `seq` of a claimed task.
-pub fn held(claim: &Claim, seq: i64) -> Held {
-    Held { task_id: claim.task_id, attempt: claim.attempt, lease: claim.lease.clone(), seq }
+pub fn held(claim: &Claim, seq: i64) -> LeaseRef {
+    LeaseRef { task_id: claim.task_id, attempt: claim.attempt, lease: claim.lease.clone(), seq }
 }
 
 impl Signed {
@@ -107,7 +107,7 @@ impl Signed {
         self.send(edge, "PUT", &format!("/callbacks/{key}"), &format!("put_{key}"), "image/png", lease, file).await
     }
 
-    /// A picture to start from, `path` as `domain::runner::input_path` says.
+    /// A picture to start from, `path` as `protocol::runner::input_path` says.
     pub async fn get(&self, edge: &Edge, path: &str, lease: &str) -> Answer {
         let empty = Vec::new();
         self.send(edge, "GET", &format!("/callbacks/{path}"), &format!("get_{path}"), "", lease, empty).await

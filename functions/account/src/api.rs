@@ -1,39 +1,32 @@
-//! The handlers: authorise, validate, store, reply. Each is one database batch; a new password takes one before it.
+//! The handlers: authorise, validate, store, reply. Each is one transaction; a new password takes one before it.
 
-use ::store::{users, watch};
-use domain::messages::EMAIL_TAKEN;
-use web::{Ctx, Json, Reply, Result};
+use store::{users, watch};
+use web::{Json, Reply, RequestCtx, Result};
 
 use crate::model::AccountPatch;
-use crate::store;
+use crate::sql;
 
-pub async fn read(ctx: Ctx) -> Result {
+pub async fn read(ctx: RequestCtx) -> Result {
     let me = ctx.user()?;
-    let (scope, mut batch) = ctx.reading()?;
-    let item = batch.push(store::item(scope, &me.credential));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    Ok(Reply::Item(outcome.item(item)?))
+    let mut tx = ctx.write()?;
+    let item = tx.push(sql::item(tx.scope, me.credential.session()));
+    Ok(Reply::Item(tx.run().await?.item(item)?))
 }
 
-pub async fn update(ctx: Ctx, body: Json) -> Result {
+pub async fn update(ctx: RequestCtx, body: Json<AccountPatch>) -> Result {
     let me = ctx.user()?;
-    let patch = AccountPatch::read(&body.value)?;
-    let new = match &patch.password {
+    let patch = body.read()?;
+    let password = match patch.password_change()? {
         Some((new, current)) => Some(ctx.new_password(me.id, new, Some(current)).await?),
         None => None,
     };
-    let changes = users::Changes {
-        name: patch.name.as_deref(),
-        email: patch.email.as_deref(),
-        admin: None,
-        password: new.as_ref().map(|new| (new.phc.as_str(), new.was.as_str())),
-    };
-    let (scope, mut batch) = ctx.writing()?;
-    batch.unique("users.email", &EMAIL_TAKEN, "email");
-    batch.extend(users::change(scope, me.id, &changes, me.credential.session().unwrap_or_default()));
-    let item = batch.push(store::item(scope, &me.credential));
-    let event = batch.push(watch::change(&users::USERS, scope, me.id));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    ctx.tell(format!("users/{}", me.id), watch::event(outcome.rows(event), scope.now.0));
+    let mut tx = ctx.write()?;
+    let session = me.credential.session();
+    sql::update(&mut tx, me.id, &patch, password.as_ref(), session);
+    let item = tx.push(sql::item(tx.scope, session));
+    let change = tx.change(&users::USERS, me.id);
+    let outcome = tx.run().await?;
+    let event = watch::event(&users::USERS, outcome.rows(change), ctx.runtime.now.0);
+    ctx.publish(format!("users/{}", me.id), event);
     Ok(Reply::Item(outcome.item(item)?))
 }

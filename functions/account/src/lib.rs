@@ -1,26 +1,27 @@
-//! `/api/account`: whoever is signed in, and the session they are signed in with. The same user is at `/api/users`;
-//! here no id is needed and none but oneself is reached.
+//! `/api/account`: the authenticated user, and the session they authenticated with. The same user is at `/api/users`;
+//! this address needs no id and reaches nobody else.
 
 mod api;
 mod model;
-mod store;
+mod sql;
 #[cfg(test)]
 mod tests;
 
-use web::{App, Dialect, Op, Routes};
+use web::{App, Dialect, FormData, Operation, Routes};
 
 use crate::model::AccountPatch;
-use crate::store::ACCOUNT;
+use crate::sql::ACCOUNT;
 
+/// The operations.
 pub fn routes() -> App {
     Routes::new("account", Dialect::Plain)
-        .on(Op::read("/api/account", &ACCOUNT, "Read one's own account").secured(), api::read)
+        .on(Operation::read("/api/account", &ACCOUNT, "Read your own account").secured(), api::read)
         .on(
-            Op::update(
+            Operation::update(
                 "/api/account",
                 &ACCOUNT,
                 &AccountPatch::FORM,
-                "Change one's own account; a new password ends all other sessions",
+                "Change your own account; a new password ends all your other sessions",
             ),
             api::update,
         )

@@ -1,40 +1,39 @@
 //! What may be sent about one's own account.
 
 use domain::Error;
-use domain::form::{Field, Form, Rule};
-use domain::messages::{MISSING_PARAMETER, NOTHING_TO_CHANGE};
-use serde_json::Value;
+use domain::messages::NOTHING_TO_CHANGE;
+use web::{FieldType, Input};
 
-pub struct AccountPatch {
-    pub name: Option<String>,
-    pub email: Option<String>,
-    /// The new one and the current one.
-    pub password: Option<(String, String)>,
+const NAME: Input = Input::new(FieldType::Text { min: 1, max: 64 }, "Name", "名稱");
+const EMAIL: Input = Input::new(FieldType::Email, "E-mail", "電子郵件");
+const PASSWORD: Input = Input::new(FieldType::Secret { min: 8, max: 256 }, "New password", "新密碼");
+const CURRENT_PASSWORD: Input = Input::new(
+    FieldType::Secret { min: 1, max: 256 },
+    "Current password, needed for a new one",
+    "目前的密碼，修改密碼時必填",
+);
+
+web::patch! {
+    pub struct AccountPatch {
+        pub name: String = NAME,
+        pub email: String = EMAIL,
+        pub password: String = PASSWORD,
+        pub current_password: String = CURRENT_PASSWORD,
+    }
 }
 
 impl AccountPatch {
-    pub const FORM: Form = Form(&[
-        Field::optional("name", Rule::Text { min: 1, max: 64 }, ("Name", "名稱")),
-        Field::optional("email", Rule::Email, ("E-mail", "電子郵件")),
-        Field::optional("password", Rule::Secret { min: 8, max: 256 }, ("New password", "新密碼")),
-        Field::optional(
-            "current_password",
-            Rule::Secret { min: 1, max: 256 },
-            ("Current password, needed for a new one", "目前的密碼，修改密碼時必填"),
-        ),
-    ]);
-
-    pub fn read(body: &Value) -> Result<AccountPatch, Error> {
-        let values = Self::FORM.patch(body)?;
-        let (name, email) = (values.text("name"), values.text("email"));
-        let password = match (values.text("password"), values.text("current_password")) {
-            (Some(new), Some(current)) => Some((new, current)),
-            (Some(_), None) => return Err(MISSING_PARAMETER.on("current_password").arg("current_password")),
-            (None, _) => None,
-        };
-        if name.is_none() && email.is_none() && password.is_none() {
-            return Err(NOTHING_TO_CHANGE.error());
+    /// The new password and the current one, if the password is to change.
+    ///
+    /// # Errors
+    ///
+    /// `missing_parameter` for a new password without the current one; `nothing_to_change` for the current one alone.
+    pub fn password_change(&self) -> Result<Option<(&str, &str)>, Error> {
+        match (self.password.as_deref(), self.current_password.as_deref()) {
+            (Some(new), Some(current)) => Ok(Some((new, current))),
+            (Some(_), None) => Err(Error::missing("current_password")),
+            (None, _) if self.name.is_none() && self.email.is_none() => Err(NOTHING_TO_CHANGE.error()),
+            (None, _) => Ok(None),
         }
-        Ok(AccountPatch { name, email, password })
     }
 }

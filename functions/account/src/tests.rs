@@ -1,7 +1,7 @@
 //! The routes over in-memory SQLite with the real migrations.
 
-use edge::native::{Account, Kit};
 use serde_json::{Value, json};
+use testkit::{Account, Kit, rules};
 
 const PASSWORD: &str = "correct horse 電池";
 
@@ -12,7 +12,7 @@ fn kit() -> Kit {
 /// A user who knows their password.
 async fn user(kit: &Kit, name: &str) -> Account {
     let account = kit.user(name).await;
-    let phc = web::password::hash(&kit.cx(), PASSWORD).unwrap();
+    let phc = web::password::hash(&kit.runtime(), PASSWORD).unwrap();
     kit.sql("UPDATE users SET password = ?1 WHERE id = ?2", [phc.into(), account.id.into()]).await;
     account
 }
@@ -23,7 +23,7 @@ fn openapi_is_fresh() {
 }
 
 #[tokio::test]
-async fn ones_own_account() {
+async fn the_account_is_read_and_changed() {
     let kit = kit();
     let ann = kit.user("ann").await;
     kit.user("bob").await;
@@ -46,7 +46,7 @@ async fn ones_own_account() {
 }
 
 #[tokio::test]
-async fn who_is_not_signed_in_has_none() {
+async fn the_account_needs_a_credential_of_an_existing_user() {
     let kit = kit();
     let ann = kit.user("ann").await;
     assert_eq!(kit.get("/api/account").send().await.error(), "unauthenticated");
@@ -58,7 +58,7 @@ async fn who_is_not_signed_in_has_none() {
         kit.patch("/api/account", json!({"name": "x"})).by(&ann).send().await,
         kit.patch("/api/account", json!({"password": "new-password", "current_password": "-"})).by(&ann).send().await,
     ] {
-        assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_token"), "a token of someone who is gone");
+        assert_eq!((reply.status, reply.error().as_str()), (401, "invalid_token"), "the token of a deleted user");
     }
 }
 
@@ -66,7 +66,8 @@ async fn who_is_not_signed_in_has_none() {
 async fn a_new_password_ends_all_other_sessions() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
-    let copy = "INSERT INTO sessions SELECT 'other', user_id, name, ip, user_agent, created_at, updated_at, expires_at FROM sessions";
+    let copy = "INSERT INTO sessions \
+        SELECT 'other', user_id, name, ip, user_agent, created_at, updated_at, expires_at FROM sessions";
     kit.sql(copy, []).await;
     let change = |body: Value| kit.patch("/api/account", body).by(&ann);
     let wrong = change(json!({"name": "x", "password": "new-password", "current_password": "wrong"})).send().await;
@@ -81,19 +82,18 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test]
-async fn of_two_changes_at_once_one_happens() {
+async fn a_password_change_fails_when_the_password_changed_meanwhile() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
-    let scope = store::Scope { me: ann.id, now: kit.now(), profile: domain::Profile::V1 };
-    let changes = store::users::Changes { password: Some(("later", "the former")), ..Default::default() };
-    let mut batch = store::Batch::new();
-    batch.extend(store::users::change(scope, ann.id, &changes, ""));
-    assert_eq!(batch.run(&*kit.cx().ports.sql).await.map(drop).unwrap_err().code(), "forbidden");
-    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 1, "and nothing else did");
+    let changes = store::users::UserChanges { password: Some(("later", "the former")), ..Default::default() };
+    let mut tx = store::Tx::system(&kit.runtime());
+    store::users::change(&mut tx, ann.id, &changes, None);
+    assert_eq!(tx.run().await.map(drop).unwrap_err().code(), "forbidden");
+    assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 1, "nothing else changed either");
 }
 
 #[tokio::test]
-async fn guessing_the_current_password_is_slowed_down() {
+async fn guesses_of_the_current_password_are_limited() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     let guess = || kit.patch("/api/account", json!({"password": "new-password", "current_password": "guess"})).by(&ann);
@@ -113,31 +113,27 @@ async fn bad_requests_are_named_and_change_nothing() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     kit.user("bob").await;
-    for (body, error) in [
-        ("", "malformed_json"),
-        ("[1]", "malformed_json"),
-        ("{}", "nothing_to_change"),
-        ("{\"admin\":true,\"id\":2,\"points\":9}", "nothing_to_change"),
-        ("{\"current_password\":\"x\"}", "nothing_to_change"),
-        ("{\"name\":\"\"}", "invalid_parameter:name"),
-        ("{\"name\":{}}", "invalid_parameter:name"),
-        ("{\"email\":\"bob\"}", "invalid_parameter:email"),
-        ("{\"password\":\"long-enough\"}", "missing_parameter:current_password"),
-        ("{\"password\":\"short\",\"current_password\":\"x\"}", "invalid_parameter:password"),
-    ] {
-        let reply = kit.call("PATCH", "/api/account").body("application/json", body).by(&ann).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");
-    }
+    rules::refuses_malformed_bodies(&kit, "PATCH", "/api/account", &ann).await;
+    let refusals = [
+        (json!({}), "400 nothing_to_change"),
+        (json!({"admin": true, "id": 2, "points": 9}), "400 nothing_to_change"),
+        (json!({"current_password": "x"}), "400 nothing_to_change"),
+        (json!({"name": ""}), "400 invalid_parameter:name"),
+        (json!({"name": {}}), "400 invalid_parameter:name"),
+        (json!({"email": "bob"}), "400 invalid_parameter:email"),
+        (json!({"password": "long-enough"}), "400 missing_parameter:current_password"),
+        (json!({"name": "x", "password": "long-enough"}), "400 missing_parameter:current_password"),
+        (json!({"password": "short", "current_password": "x"}), "400 invalid_parameter:password"),
+    ];
+    rules::refuses_bodies(&kit, "PATCH", "/api/account", &ann, &refusals).await;
     let taken = kit.patch("/api/account", json!({"email": "bob@example.com"})).by(&ann).send().await;
     assert_eq!((taken.status, taken.error().as_str()), (409, "email_taken:email"));
-    let huge = kit.call("PATCH", "/api/account").body("application/json", vec![b' '; 10 << 20]).by(&ann).send().await;
-    assert_eq!(huge.status, 413);
     assert_eq!(kit.delete("/api/account").by(&ann).send().await.status, 405);
     assert_eq!(kit.number("SELECT count(*) FROM users WHERE updated_at = created_at AND admin = 0").await, 2);
 }
 
 #[tokio::test]
-async fn with_a_key_there_is_no_session() {
+async fn an_api_key_reads_and_changes_the_account_without_a_session() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     let key = kit.key(&ann, &["read", "write"]).await;
@@ -154,14 +150,18 @@ async fn with_a_key_there_is_no_session() {
     assert_eq!(alone.error(), "missing_parameter:current_password", "a key alone changes no password");
     let change = json!({"password": "new-password", "current_password": PASSWORD});
     assert_eq!(kit.patch("/api/account", change).by(&key).send().await.status, 200);
-    assert_eq!(kit.get("/api/account").by(&ann).send().await.error(), "invalid_token", "no session is the caller's");
+    assert_eq!(
+        kit.get("/api/account").by(&ann).send().await.error(),
+        "invalid_token",
+        "every session ends, for none is the caller's"
+    );
     assert_eq!(kit.get("/api/account").by(&key).send().await.status, 200, "keys stay");
     let blind = kit.key(&ann, &["tasks", "write"]).await;
     assert_eq!(kit.get("/api/account").by(&blind).send().await.error(), "missing_scope");
 }
 
 #[tokio::test]
-async fn one_round_trip_each_and_one_more_to_hash() {
+async fn each_request_is_one_transaction_and_a_new_password_takes_two() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     kit.batches();
@@ -174,11 +174,11 @@ async fn one_round_trip_each_and_one_more_to_hash() {
 }
 
 #[tokio::test]
-async fn watchers_of_the_user_are_told() {
+async fn changes_are_published_to_watchers_of_the_user() {
     let kit = kit();
     let ann = kit.user("ann").await;
     kit.patch("/api/account", json!({"name": "b"})).by(&ann).send().await;
-    let told = kit.told().await;
-    assert_eq!(told.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["users/1"]);
-    assert!(told[0].1.owner.as_ref().unwrap().v1.contains("\"name\":\"b\""));
+    let published = kit.published().await;
+    assert_eq!(published.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["users/1"]);
+    assert!(published[0].1.owner.as_ref().unwrap().text("v1").unwrap().contains("\"name\":\"b\""));
 }

@@ -4,10 +4,10 @@ mod inputs;
 mod weights;
 
 use domain::room::Event;
-use domain::runner::{Held, Output, RUNNER_HEADER, callback_id, embedding_text, runner_id, secret_purpose};
-use domain::webhook::derive;
-use edge::native::{Kit, Reply};
+use protocol::runner::{LeaseRef, Output, RUNNER_HEADER, callback_id, embedding_text, runner_id, secret_purpose};
+use protocol::webhook::derive;
 use serde_json::{Value, json};
+use testkit::{Kit, Reply};
 use web::sha256_hex;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot really";
@@ -31,7 +31,7 @@ async fn kit() -> Kit {
     kit
 }
 
-fn secret(kit: &Kit, epoch: i64) -> domain::webhook::Secret {
+fn secret(kit: &Kit, epoch: i64) -> protocol::webhook::Secret {
     derive(kit.config.runner_key.as_bytes(), &secret_purpose(1, epoch))
 }
 
@@ -50,8 +50,9 @@ async fn signed(kit: &Kit, method: &str, path: &str, id: &str, body: &[u8], leas
 }
 
 async fn post(kit: &Kit, what: &str, body: Value) -> Reply {
-    let held: Option<Held> = serde_json::from_value(body.clone()).ok();
-    let id = held.map_or_else(|| format!("claim_{}_{}", body["task_id"], kit.cx().token()), |held| callback_id(&held));
+    let held: Option<LeaseRef> = serde_json::from_value(body.clone()).ok();
+    let id =
+        held.map_or_else(|| format!("claim_{}_{}", body["task_id"], kit.runtime().token()), |held| callback_id(&held));
     signed(kit, "POST", &format!("/callbacks/{what}"), &id, body.to_string().as_bytes(), "").await
 }
 
@@ -106,8 +107,8 @@ async fn finish(kit: &Kit, claim: &Value, seq: i64, first: u8) -> Reply {
 }
 
 /// What watchers of tasks were told, and what users were notified of.
-async fn told(kit: &Kit) -> (Vec<(String, Event)>, Vec<(String, Event)>) {
-    kit.told().await.into_iter().partition(|(room, _)| room.starts_with("tasks/"))
+async fn published(kit: &Kit) -> (Vec<(String, Event)>, Vec<(String, Event)>) {
+    kit.published().await.into_iter().partition(|(room, _)| room.starts_with("tasks/"))
 }
 
 async fn status(kit: &Kit) -> String {
@@ -120,7 +121,7 @@ fn openapi_is_fresh() {
 }
 
 #[tokio::test]
-async fn a_claim_that_comes_twice_takes_one_task() {
+async fn a_repeated_claim_gets_no_second_task() {
     let kit = kit().await;
     kit.sql(
         "INSERT INTO tasks (name, type, status, params, user_id, created_at, updated_at) SELECT name, type, status, params, user_id, 0, 0 FROM tasks",
@@ -137,7 +138,7 @@ async fn a_claim_that_comes_twice_takes_one_task() {
 }
 
 #[tokio::test]
-async fn a_task_from_claim_to_pictures() {
+async fn a_task_goes_from_claim_to_images() {
     let kit = kit().await;
     let claimed = claim(&kit).await;
     assert_eq!((claimed["attempt"].clone(), claimed["lease_ms"].clone()), (json!(1), json!(30_000)));
@@ -151,9 +152,11 @@ async fn a_task_from_claim_to_pictures() {
     let done = finish(&kit, &claimed, 2, 1).await;
     assert_eq!(done.status, 200, "{}", done.text());
 
-    let (told, news) = told(&kit).await;
-    let frames: Vec<Value> =
-        told.iter().map(|(_, e)| serde_json::from_str(&e.owner.as_ref().unwrap().v1).unwrap()).collect();
+    let (told, news) = published(&kit).await;
+    let frames: Vec<Value> = told
+        .iter()
+        .map(|(_, e)| serde_json::from_str(e.owner.as_ref().unwrap().text("v1").unwrap()).unwrap())
+        .collect();
     assert!(told.iter().all(|(room, e)| room == "tasks/1" && e.public.is_none()));
     let states = frames.iter().map(|f| domain::task::Status::parse(f["status"].as_str().unwrap()).unwrap());
     let states: Vec<_> = std::iter::once(domain::task::Status::Waiting).chain(states).collect();
@@ -168,7 +171,7 @@ async fn a_task_from_claim_to_pictures() {
     assert_eq!(frames[2]["data"]["images"][1]["seed"], 6);
     assert!(told[2].1.end && told.windows(2).all(|w| w[0].1.seq < w[1].1.seq));
     let [(room, completion)] = news.as_slice() else { panic!("one notification: {news:?}") };
-    let frame: Value = serde_json::from_str(&completion.owner.as_ref().unwrap().v1).unwrap();
+    let frame: Value = serde_json::from_str(completion.owner.as_ref().unwrap().text("v1").unwrap()).unwrap();
     assert_eq!((room.as_str(), completion.end, completion.public.is_none()), ("notifications/1", false, true));
     assert_eq!(
         (&frame["type"], &frame["id"], &frame["seq"]),
@@ -187,7 +190,7 @@ async fn a_task_from_claim_to_pictures() {
     );
     assert_eq!(kit.blobs.keys().len(), 3);
     kit.wait(61_000);
-    store::outbox::flush(&kit.cx()).await.unwrap();
+    store::outbox::flush(&kit.runtime()).await.unwrap();
     assert!(!kit.blobs.keys().contains(&preview.key), "previews go a while after the end");
     assert_eq!(kit.blobs.keys().len(), 2);
 }
@@ -204,7 +207,7 @@ async fn only_one_runner_gets_a_task() {
 }
 
 #[tokio::test]
-async fn what_is_done_before_the_first_step_is_told() {
+async fn progress_reports_the_phase_before_the_first_step() {
     let kit = kit().await;
     let claimed = claim(&kit).await;
     let mut seen = Vec::new();
@@ -256,7 +259,7 @@ async fn late_repeated_and_reordered_callbacks_change_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_model_saw_is_kept_with_the_pictures() {
+async fn embeddings_and_nsfw_flags_are_stored_with_the_images() {
     let kit = kit().await;
     let claim = claim(&kit).await;
     let (mut one, mut two) = (put(&kit, &claim, 1).await, put(&kit, &claim, 2).await);
@@ -324,7 +327,7 @@ async fn forged_callbacks_are_refused() {
 }
 
 #[tokio::test]
-async fn a_result_must_be_stored_and_whole() {
+async fn a_result_whose_outputs_are_not_stored_is_refused() {
     let kit = kit().await;
     let claimed = claim(&kit).await;
     let (one, two) = (put(&kit, &claimed, 1).await, put(&kit, &claimed, 2).await);
@@ -361,7 +364,7 @@ async fn a_result_must_be_stored_and_whole() {
 }
 
 #[tokio::test]
-async fn failures_are_tried_again_while_attempts_last() {
+async fn retryable_failures_are_retried_while_attempts_last() {
     let kit = kit().await;
     for attempt in 1..=3 {
         let claimed = claim(&kit).await;
@@ -373,19 +376,19 @@ async fn failures_are_tried_again_while_attempts_last() {
             assert_eq!(post(&kit, "claim", json!({"task_id": 1})).await.status, 409, "not before the backoff is over");
             kit.wait(1000 << attempt);
             kit.settle().await;
-            store::outbox::flush(&kit.cx()).await.unwrap();
+            store::outbox::flush(&kit.runtime()).await.unwrap();
             assert_eq!(kit.number("SELECT count(*) FROM queue_messages").await, attempt, "hinted again");
         }
     }
     let task = kit.sql("SELECT status, error_code, error_message FROM tasks", []).await;
     let task = task.first().unwrap();
     assert_eq!((task.text("status"), task.text("error_code")), (Some("error"), Some("out_of_memory")));
-    let (told, news) = told(&kit).await;
+    let (told, news) = published(&kit).await;
     assert!(told.last().unwrap().1.end && news.len() == 1, "{news:?}");
 }
 
 #[tokio::test]
-async fn what_cannot_succeed_is_not_tried_again() {
+async fn final_failures_are_not_retried() {
     let kit = kit().await;
     let claimed = claim(&kit).await;
     put(&kit, &claimed, 1).await;
@@ -396,12 +399,12 @@ async fn what_cannot_succeed_is_not_tried_again() {
     assert_eq!(task.first().unwrap().text("error_message"), Some("line"));
     kit.wait(61_000);
     kit.settle().await;
-    store::outbox::flush(&kit.cx()).await.unwrap();
+    store::outbox::flush(&kit.runtime()).await.unwrap();
     assert!(kit.blobs.keys().is_empty(), "nothing of a failed task stays");
 }
 
 #[tokio::test]
-async fn a_canceled_task_ends_with_its_runners_next_word() {
+async fn a_canceled_task_ends_when_its_runner_next_reports() {
     let kit = kit().await;
     let claimed = claim(&kit).await;
     kit.sql("UPDATE tasks SET cancel_requested = 1", []).await;
@@ -415,29 +418,29 @@ async fn a_canceled_task_ends_with_its_runners_next_word() {
 }
 
 #[tokio::test]
-async fn the_sweeper_takes_tasks_back_from_lost_runners() {
+async fn the_sweeper_requeues_tasks_of_lost_runners() {
     let kit = kit().await;
     for attempt in 1..=3 {
         assert_eq!(claim(&kit).await["attempt"], attempt);
         kit.settle().await;
-        assert!(store::sweep::round(&kit.cx()).await.unwrap(), "there is work");
+        assert!(store::sweep::round(&kit.runtime()).await.unwrap(), "there is work");
         assert_eq!(status(&kit).await, "running", "the lease still holds");
         kit.wait(30_000);
-        let more = store::sweep::round(&kit.cx()).await.unwrap();
+        let more = store::sweep::round(&kit.runtime()).await.unwrap();
         assert_eq!((more, status(&kit).await.as_str()), if attempt < 3 { (true, "waiting") } else { (false, "error") });
         assert_eq!(kit.number("SELECT count(*) FROM queue_messages").await, attempt.min(2), "hinted at once");
         kit.wait(50_000);
-        store::sweep::round(&kit.cx()).await.unwrap();
+        store::sweep::round(&kit.runtime()).await.unwrap();
         assert_eq!(kit.number("SELECT count(*) FROM queue_messages").await, attempt.min(2), "and only once");
     }
     let task = kit.sql("SELECT error_code FROM tasks", []).await;
     assert_eq!(task.first().unwrap().text("error_code"), Some("poison"));
-    let (told, news) = told(&kit).await;
+    let (told, news) = published(&kit).await;
     assert!(told.last().unwrap().1.end && news.len() == 1, "{news:?}");
 }
 
 #[tokio::test]
-async fn one_round_trip_each() {
+async fn each_callback_is_one_transaction() {
     let kit = kit().await;
     kit.batches();
     let claimed = claim(&kit).await;

@@ -1,35 +1,34 @@
-//! `GET /callbacks/lora/{task}/{attempt}/{index}` and `GET /callbacks/model/{task}/{attempt}`: the files of a task's models,
-//! whole or by ranges, as the runner that holds the task gets them. Whether the user may use a model was settled at
-//! submission; one that was deleted since is not found.
+//! `GET /callbacks/lora/{task}/{attempt}/{index}` and `GET /callbacks/model/{task}/{attempt}`: the model files of a
+//! task, whole or by ranges, for the runner that holds it. Permission was settled at submission; a model deleted since
+//! is not found.
 
 use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE};
-use domain::runner::{lora_path, model_path};
 use ports::Rows;
+use protocol::runner::{lora_path, model_path};
 use web::axum::http::header;
 use web::axum::response::Response;
 use web::range::{self, Wanted};
-use web::{Ctx, Reply, Result, set, stored};
+use web::{PathParams, Reply, RequestCtx, Result, blob_response, set};
 
-use crate::held::{self, Path};
+use crate::leased_file;
 
-/// By the number of the LoRA in the task's list.
 const LORA: &str = "SELECT m.key, m.size FROM tasks t JOIN models m \
-    ON m.id = json_extract(t.params, '$.loras[' || CAST(?4 AS INTEGER) || '].model_id') WHERE t.id = ?3";
+    ON m.id = json_extract(t.params, '$.loras[' || CAST(:index AS INTEGER) || '].model_id') WHERE t.id = :task_id";
 
 const MODEL: &str = "SELECT m.key, m.size FROM tasks t JOIN models m \
-    ON m.id = json_extract(t.params, '$.model.model_id') WHERE t.id = ?3 AND ?4 = 0";
+    ON m.id = json_extract(t.params, '$.model.model_id') WHERE t.id = :task_id AND :index = 0";
 
-pub async fn lora(ctx: Ctx, path: Path) -> Result {
-    let found = held::read(&ctx, path, lora_path, LORA).await?;
+pub async fn lora(ctx: RequestCtx, params: PathParams) -> Result {
+    let found = leased_file::read(&ctx, params, lora_path, LORA).await?;
     send(&ctx, &found).await
 }
 
-pub async fn model(ctx: Ctx, path: Path) -> Result {
-    let found = held::read(&ctx, path, |task, attempt, _| model_path(task, attempt), MODEL).await?;
+pub async fn model(ctx: RequestCtx, params: PathParams) -> Result {
+    let found = leased_file::read(&ctx, params, |task, attempt, _| model_path(task, attempt), MODEL).await?;
     send(&ctx, &found).await
 }
 
-async fn send(ctx: &Ctx, found: &Rows) -> Result {
+async fn send(ctx: &RequestCtx, found: &Rows) -> Result {
     let row = found.first();
     let file = row.and_then(|row| Some((row.text("key")?, u64::try_from(row.int("size")?).ok()?)));
     let (key, size) = file.ok_or_else(|| NOT_FOUND.error())?;
@@ -38,12 +37,12 @@ async fn send(ctx: &Ctx, found: &Rows) -> Result {
         Wanted::Part(range) => Some(range),
         Wanted::Outside => return Err(RANGE_NOT_SATISFIABLE.on("Range").into()),
     };
-    let blob = ctx.cx.ports.blobs.get(key, range).await?.ok_or_else(|| NOT_FOUND.error())?;
-    let mut response = Response::new(stored::body(blob.body));
+    let blob = ctx.runtime.blobs.get(key, range).await?.ok_or_else(|| NOT_FOUND.error())?;
+    let mut response = Response::new(blob_response::body(blob.body));
     set(&mut response, header::CONTENT_TYPE, "application/octet-stream");
     match range {
         None => set(&mut response, header::CONTENT_LENGTH, &blob.info.size.to_string()),
-        Some(range) => stored::partial(&mut response, range, size),
+        Some(range) => blob_response::partial(&mut response, range, size),
     }
     Ok(Reply::Raw(Box::new(response)))
 }

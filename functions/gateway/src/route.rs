@@ -1,6 +1,6 @@
-//! Which prefix of a path owns it: whole segments, the longest known prefix wins.
+//! The owner of a path: the longest known prefix of whole segments.
 
-/// No function claims a prefix of more segments than this, so a hostile path costs at most this many look-ups.
+/// The most segments of a known prefix, so that a hostile path costs at most this many look-ups.
 const DEPTH: usize = 4;
 
 /// The path of an absolute URL as the platform serialises it (`scheme://host/path?query`), without query and fragment.

@@ -94,8 +94,8 @@ impl Code {
         }
     }
 
-    /// Whether the same job may succeed elsewhere or later. A model that is broken here is broken everywhere; one that is
-    /// not here may be on another runner.
+    /// Whether the same job may succeed elsewhere or later. A model that is broken here is broken everywhere; one that
+    /// is not here may be on another runner.
     pub fn retryable(self) -> bool {
         matches!(self, Code::ModelNotFound | Code::AdapterNotFound | Code::OutOfMemory | Code::Internal)
     }

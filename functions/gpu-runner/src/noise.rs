@@ -1,17 +1,17 @@
 //! The random numbers of one picture.
 //!
-//! Each picture owns a generator seeded by its own seed and running on the CPU, so that neither the batch nor the device
-//! changes a picture. xoshiro256++ (Blackman and Vigna, 2019), its state filled by SplitMix64 from the seed; normals by
-//! the Box–Muller transform in f64, both of a pair used. `libm` instead of the system's functions: the same bits on
-//! every machine.
+//! Each picture owns a generator seeded by its own seed and running on the CPU, so that neither the batch nor the
+//! device changes a picture. xoshiro256++ (Blackman and Vigna, 2019), its state filled by SplitMix64 from the seed;
+//! normals by the Box–Muller transform in f64, both of a pair used. `libm` instead of the system's functions: the same
+//! bits on every machine.
 
 use candle_core::{DType, Device, Result, Tensor};
 
 /// What SplitMix64 counts by.
 pub const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A bijection in which every bit of the input moves half of the output's: SplitMix64's finalizer (Steele, Lea and Flood
-/// 2014).
+/// A bijection in which every bit of the input moves half of the output's: SplitMix64's finalizer (Steele, Lea and
+/// Flood 2014).
 pub fn mixed(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,5 +1,5 @@
-//! What all clients for calls to other machines have in common: TLS, proxies, the name they give themselves. Must not know
-//! whom they call, nor what for.
+//! What all clients for calls to other machines have in common: TLS, proxies, the name they give themselves. Must not
+//! know whom they call, nor what for.
 
 use anyhow::Result;
 use reqwest::{Certificate, Client, ClientBuilder, Url, redirect};

@@ -92,8 +92,8 @@ fn format(file: &[u8]) -> Option<ImageFormat> {
     image::guess_format(file).ok().filter(known)
 }
 
-/// Whether the end of the picture is there: the decoder makes up what is missing. What comes behind the end, such as the
-/// film of a motion photo, is not looked at.
+/// Whether the end of the picture is there: the decoder makes up what is missing. What comes behind the end, such as
+/// the film of a motion photo, is not looked at.
 fn is_whole_jpeg(file: &[u8]) -> bool {
     // Behind the start, which has no length.
     let mut rest = file.get(2..).unwrap_or_default();

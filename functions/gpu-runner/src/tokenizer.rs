@@ -1,7 +1,7 @@
 //! Prompt → token ids, by the files of a model's `tokenizer` directory.
 //!
-//! `tokenizer.json` is taken where it is; otherwise the pipeline of CLIP's tokenizer is put together around `vocab.json`
-//! and `merges.txt`. It works on bytes: every Unicode text has tokens.
+//! `tokenizer.json` is taken where it is; otherwise the pipeline of CLIP's tokenizer is put together around
+//! `vocab.json` and `merges.txt`. It works on bytes: every Unicode text has tokens.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

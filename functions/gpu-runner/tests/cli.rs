@@ -167,8 +167,8 @@ fn files_that_change_a_model_are_named_with_their_weights() {
     }
 }
 
-/// Half precision where it is asked for; and a GPU that is not there is never replaced by the CPU. (Where there are GPUs,
-/// there are not a thousand.)
+/// Half precision where it is asked for; and a GPU that is not there is never replaced by the CPU. (Where there are
+/// GPUs, there are not a thousand.)
 #[test]
 fn device_and_precision_are_chosen() {
     let dir = model(Layout::Sd15);

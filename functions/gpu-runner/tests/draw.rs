@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use domain::runner::DrawParams;
 use gpu_runner::Code;
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture, Progress, Sight};
 use gpu_runner::tiny::{self, Layout};
+use protocol::runner::DrawParams;
 use support::model;
 
 fn job(model: &Path) -> DrawJob {
@@ -284,8 +284,8 @@ fn a_model_looks_at_its_pictures_and_changes_nothing() {
     let embedding = seen[0].sight.embedding.as_ref().unwrap();
     let length: f32 = embedding.iter().map(|value| value * value).sum();
     assert!(embedding.len() == 20 && (length - 1.0).abs() < 1e-5);
-    let text = domain::runner::embedding_text(embedding);
-    assert_eq!(domain::runner::embedding_vector(&text).as_ref(), Some(embedding));
+    let text = protocol::runner::embedding_text(embedding);
+    assert_eq!(protocol::runner::embedding_vector(&text).as_ref(), Some(embedding));
     for (file, text, code) in [
         ("image_encoder/config.json", r#"{"patch_size": 0}"#, Code::ModelConfigInvalid),
         ("image_encoder/config.json", r#"{"image_size": 1000000000}"#, Code::ModelConfigInvalid),

@@ -5,10 +5,10 @@ mod support;
 use std::path::Path;
 
 use candle_core::Device;
-use domain::runner::DrawParams;
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Mask, Picture, Rgb};
 use gpu_runner::tiny::Layout;
 use gpu_runner::{Code, DrawError};
+use protocol::runner::DrawParams;
 use support::model;
 
 /// Something with edges, other for each seed.

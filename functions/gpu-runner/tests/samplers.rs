@@ -6,13 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use domain::runner::DrawParams;
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Picture, Progress, Rgb};
 use gpu_runner::models::config::Config;
 use gpu_runner::noise::Noise;
 use gpu_runner::schedulers::{Sampler, Schedule};
 use gpu_runner::tiny::Layout;
 use gpu_runner::{Code, DrawError};
+use protocol::runner::DrawParams;
 use serde_json::{Value, json};
 use support::model;
 

@@ -1,38 +1,36 @@
-//! `/api/images`: the pictures tasks have drawn, with how they were made. Public ones are everybody's to see; their owner
-//! names, tags, hides and deletes them. The rows are made where tasks succeed.
+//! `/api/images`: the images that tasks have drawn, with their parameters. Everyone sees the public ones; owners and
+//! administrators rename, tag, hide and delete them. `store::tasks` inserts the rows when a task succeeds.
 
 mod api;
-mod info;
 mod model;
-mod parameters;
-mod png;
-mod store;
+mod png_info;
+mod sql;
 #[cfg(test)]
 mod tests;
+mod webui_parameters;
 
-use web::{App, Dialect, Op, Replies, Routes};
+use web::{App, Dialect, FormData, Operation, Replies, Routes};
 
 use crate::model::ImagePatch;
-use crate::store::IMAGES;
+use crate::sql::IMAGES;
 
+const PNG_INFO: Operation = Operation::other(
+    "POST",
+    "/api/images/png-info",
+    "Read how an image was generated from the texts in its PNG file: \
+     multipart/form-data or the file itself, at most 20 MiB",
+    Replies::Json { status: 200, about: "The size and the generation parameters", shape: &png_info::PNG_INFO },
+);
+
+/// The operations.
 pub fn routes() -> App {
+    let update = "Rename, tag, publish or hide an image";
     Routes::new("images", Dialect::Plain)
-        .on(Op::list("/api/images", &IMAGES, "List images"), api::list)
-        .on(
-            Op::other(
-                "POST",
-                "/api/images/png-info",
-                "How a picture was made, from the texts in its PNG file: multipart/form-data or the body itself, at most 20 MiB",
-                Replies::Object(200, "width and height; parameters, the text as it stands there or null; generation, the same as fields of a task, or null"),
-            ),
-            info::read,
-        )
-        .on(Op::read("/api/images/{id}", &IMAGES, "Read an image, or watch it over a WebSocket"), api::read)
-        .on(
-            Op::update("/api/images/{id}", &IMAGES, &ImagePatch::FORM, "Name, tag, publish or hide an image"),
-            api::update,
-        )
-        .on(Op::delete("/api/images/{id}", "Delete an image and its file"), api::delete)
+        .on(Operation::list("/api/images", &IMAGES, "List images"), api::list)
+        .on(PNG_INFO, png_info::read)
+        .on(Operation::read("/api/images/{id}", &IMAGES, "Read an image, or watch it over a WebSocket"), api::read)
+        .on(Operation::update("/api/images/{id}", &IMAGES, &ImagePatch::FORM, update), api::update)
+        .on(Operation::delete("/api/images/{id}", "Delete an image and its file"), api::delete)
         .build()
 }
 

@@ -1,25 +1,15 @@
-//! What may be sent about an image.
+//! What may be changed of an image.
 
-use domain::Error;
-use domain::form::{Field, Form, Rule};
+use web::{FieldType, Input};
 
-pub struct ImagePatch {
-    pub name: Option<String>,
-    /// All tags it shall carry, by name; those that do not exist yet are made.
-    pub tags: Option<Vec<String>>,
-    pub public: Option<bool>,
-}
+/// Names as `/api/tags` takes them.
+const TAGS: FieldType = FieldType::List { of: &FieldType::Word { max: 64 }, max: 32 };
 
-impl ImagePatch {
-    pub const FORM: Form = Form(&[
-        Field::optional("name", Rule::Text { min: 0, max: 200 }, ("Name", "名稱")),
-        // The same names as `/api/tags` takes.
-        Field::optional("tags", Rule::List { of: &Rule::Word { max: 64 }, max: 32 }, ("Tags", "標籤")),
-        Field::optional("public", Rule::Bool, ("Public", "公開")),
-    ]);
-
-    pub fn read(body: &serde_json::Value) -> Result<ImagePatch, Error> {
-        let values = Self::FORM.patch(body)?;
-        Ok(ImagePatch { name: values.text("name"), tags: values.texts("tags"), public: values.bool("public") })
+web::patch! {
+    pub struct ImagePatch {
+        pub name: String = Input::new(FieldType::Text { min: 0, max: 200 }, "Name", "名稱"),
+        /// All tags of the image, by name; those that do not exist yet are created.
+        pub tags: Vec<String> = Input::new(TAGS, "Tags", "標籤"),
+        pub public: bool = Input::new(FieldType::Bool, "Public", "公開"),
     }
 }

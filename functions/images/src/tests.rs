@@ -1,17 +1,19 @@
 //! The routes over in-memory SQLite with the real migrations.
 
-use edge::native::{Account, Kit};
+mod png_info;
+
 use ports::{BlobBody, Blobs};
 use serde_json::{Value, json};
+use testkit::{Account, Kit, rules};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
 }
 
-/// A stored picture of this user, as a task's success leaves it.
+/// A new image of this user with its file, as a successful task inserts it.
 async fn image(kit: &Kit, by: &Account, prompt: &str, public: bool) -> i64 {
     kit.wait(1000);
-    let (key, now) = (format!("out/7/1/{}.png", kit.cx().token()), kit.now().0);
+    let (key, now) = (format!("out/7/1/{}.png", kit.runtime().token()), kit.now().0);
     kit.blobs.put(&key, "image/png", None, BlobBody::Bytes("png".into())).await.unwrap();
     let rows = kit
         .sql(
@@ -50,18 +52,8 @@ fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
 }
 
-fn png_with(texts: &[(&str, &str)]) -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, 2, 1);
-    for (name, text) in texts {
-        encoder.add_itxt_chunk(name.to_string(), text.to_string()).unwrap();
-    }
-    encoder.write_header().unwrap().write_image_data(&[0; 2]).unwrap();
-    file
-}
-
 #[tokio::test]
-async fn what_the_safety_checker_said_is_shown() {
+async fn the_result_of_the_safety_checker_is_shown() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let id = image(&kit, &ann, "a cat", true).await;
@@ -72,42 +64,6 @@ async fn what_the_safety_checker_said_is_shown() {
 }
 
 #[tokio::test]
-async fn a_file_says_how_it_was_made() {
-    let kit = kit();
-    let words = "a fox\nSteps: 20, Sampler: Euler, CFG scale: 7";
-    let ours = r#"{"prompt":"a fox","num_inference_steps":20,"seed":5}"#;
-    let read = json!({"prompt": "a fox", "negative_prompt": "", "num_inference_steps": 20, "scheduler": "K_EULER", "guidance_scale": 7.0});
-    let both = png_with(&[("parameters", words), ("generation", ours)]);
-    for (file, parameters, generation) in [
-        (png_with(&[]), json!(null), json!(null)),
-        (png_with(&[("parameters", "a fox")]), json!("a fox"), json!(null)),
-        (png_with(&[("parameters", words)]), json!(words), read.clone()),
-        (png_with(&[("parameters", words), ("generation", "[1]")]), json!(words), read.clone()),
-        (both.clone(), json!(words), serde_json::from_str(ours).unwrap()),
-    ] {
-        let expected = json!({"width": 2, "height": 1, "parameters": parameters, "generation": generation});
-        let form = [&b"--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n"[..], &file, b"\r\n--b--"].concat();
-        for (kind, body) in [("image/png", file), ("multipart/form-data; boundary=b", form)] {
-            let reply = kit.call("POST", "/api/images/png-info").body(kind, body).send().await;
-            assert_eq!((reply.status, reply.json()), (200, expected.clone()));
-        }
-    }
-    let v0 = kit.call("POST", "/api/images/png-info?profile=v0").body("image/png", both).send().await;
-    assert_eq!(v0.json()["generation"]["numInferenceSteps"], 20);
-    for (kind, body, expected) in [
-        ("image/png", Vec::new(), (400, "invalid_image:file")),
-        ("image/jpeg", b"\xff\xd8\xff".to_vec(), (400, "invalid_image:file")),
-        ("multipart/form-data; boundary=b", b"--b".to_vec(), (400, "invalid_image:file")),
-        ("application/json", b"{}".to_vec(), (415, "unsupported_media_type:Content-Type")),
-        ("image/png", vec![0; (20 << 20) + 1], (413, "body_too_large")),
-    ] {
-        let reply = kit.call("POST", "/api/images/png-info").body(kind, body).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), expected);
-    }
-    assert_eq!(kit.batches(), 0);
-}
-
-#[tokio::test]
 async fn an_image_from_beginning_to_end() {
     let kit = kit();
     let ann = kit.user("ann").await;
@@ -115,8 +71,8 @@ async fn an_image_from_beginning_to_end() {
     let key = kit.blobs.keys().remove(0);
     let expected = json!({"id": id, "name": "", "url": format!("/files/{key}"), "width": 64, "height": 72,
         "prompt": "a cat", "negative_prompt": "blurry", "num_inference_steps": 20, "guidance_scale": 7.5,
-        "scheduler": "DDIM", "seed": 42, "from_image": null, "strength": null, "model_id": null, "loras": [], "task_id": null, "hash": "abc", "nsfw": null,
-        "public": true, "tags": [], "user_id": ann.id,
+        "scheduler": "DDIM", "seed": 42, "from_image": null, "strength": null, "model_id": null, "loras": [],
+        "task_id": null, "hash": "abc", "nsfw": null, "public": true, "tags": [], "user_id": ann.id,
         "created_at": "2026-11-20T00:00:01.000Z", "updated_at": "2026-11-20T00:00:01.000Z"});
     assert_eq!(kit.get("/api/images/1").send().await.json(), expected);
     assert_eq!(kit.get("/api/images").send().await.json()["list"], json!([expected]));
@@ -142,7 +98,7 @@ async fn an_image_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_not_removed_at_once_is_removed_later() {
+async fn the_outbox_deletes_a_file_that_was_not_deleted_at_once() {
     let kit = kit();
     let ann = kit.user("ann").await;
     image(&kit, &ann, "a cat", true).await;
@@ -154,7 +110,7 @@ async fn a_file_that_was_not_removed_at_once_is_removed_later() {
 }
 
 #[tokio::test]
-async fn the_earlier_profile() {
+async fn rows_in_v0() {
     let kit = kit();
     let ann = kit.user("ann").await;
     image(&kit, &ann, "a cat", true).await;
@@ -165,7 +121,7 @@ async fn the_earlier_profile() {
 }
 
 #[tokio::test]
-async fn private_images_are_seen_by_their_owner_and_administrators() {
+async fn private_images_are_shown_to_their_owner_and_administrators_alone() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     let (open, hidden) = (image(&kit, &ann, "a cat", true).await, image(&kit, &ann, "a cat", false).await);
@@ -190,7 +146,7 @@ async fn private_images_are_seen_by_their_owner_and_administrators() {
 }
 
 #[tokio::test]
-async fn only_those_who_may_change_an_image() {
+async fn owners_and_administrators_alone_change_an_image() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     let id = image(&kit, &ann, "a cat", true).await;
@@ -205,7 +161,7 @@ async fn only_those_who_may_change_an_image() {
 }
 
 #[tokio::test]
-async fn tags_are_found_made_and_let_go() {
+async fn setting_tags_creates_missing_ones_and_removes_others_from_the_image() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
     let (one, two) = (image(&kit, &ann, "a cat", true).await, image(&kit, &bob, "a dog", true).await);
@@ -228,7 +184,7 @@ async fn tags_are_found_made_and_let_go() {
 }
 
 #[tokio::test]
-async fn filters_sorts_and_search() {
+async fn lists_are_filtered_sorted_and_searched() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
     let cat = image(&kit, &ann, "一隻貓在窗台, masterpiece", true).await;
@@ -275,31 +231,26 @@ async fn filters_sorts_and_search() {
 }
 
 #[tokio::test]
-async fn bad_requests_are_named_and_change_nothing() {
+async fn bad_changes_are_refused_and_change_nothing() {
     let kit = kit();
     let ann = kit.user("ann").await;
     image(&kit, &ann, "a cat", true).await;
     let before = kit.get("/api/images/1").send().await.bytes;
     kit.wait(1000);
-    for (body, error) in [
-        (json!([]), "malformed_json"),
-        (json!({}), "nothing_to_change"),
-        (json!({"prompt": "another", "url": "x", "user_id": 2}), "nothing_to_change"),
-        (json!({"name": 1}), "invalid_parameter:name"),
-        (json!({"name": "長".repeat(201)}), "invalid_parameter:name"),
-        (json!({"tags": "cat"}), "invalid_parameter:tags"),
-        (json!({"tags": [1]}), "invalid_parameter:tags"),
-        (json!({"tags": ["a,b"]}), "invalid_parameter:tags"),
-        (json!({"tags": [""]}), "invalid_parameter:tags"),
-        (json!({"tags": vec!["t"; 33]}), "invalid_parameter:tags"),
-        (json!({"public": "yes"}), "invalid_parameter:public"),
-    ] {
-        let reply = kit.patch("/api/images/1", body).by(&ann).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), (400, error));
-    }
-    let send = |body: Vec<u8>| kit.call("PATCH", "/api/images/1").by(&ann).body("application/json", body);
-    assert_eq!(send(b"{\"name\":\"\\udfff\"}".to_vec()).send().await.error(), "malformed_json");
-    assert_eq!(send(vec![b' '; 10 << 20]).send().await.status, 413);
+    rules::refuses_malformed_bodies(&kit, "PATCH", "/api/images/1", &ann).await;
+    let refusals = [
+        (json!({}), "400 nothing_to_change"),
+        (json!({"prompt": "another", "url": "x", "user_id": 2}), "400 nothing_to_change"),
+        (json!({"name": 1}), "400 invalid_parameter:name"),
+        (json!({"name": "長".repeat(201)}), "400 invalid_parameter:name"),
+        (json!({"tags": "cat"}), "400 invalid_parameter:tags"),
+        (json!({"tags": [1]}), "400 invalid_parameter:tags"),
+        (json!({"tags": ["a,b"]}), "400 invalid_parameter:tags"),
+        (json!({"tags": [""]}), "400 invalid_parameter:tags"),
+        (json!({"tags": vec!["t"; 33]}), "400 invalid_parameter:tags"),
+        (json!({"public": "yes"}), "400 invalid_parameter:public"),
+    ];
+    rules::refuses_bodies(&kit, "PATCH", "/api/images/1", &ann, &refusals).await;
     for path in ["/api/images/0", "/api/images/x", "/api/images/9007199254740992", "/api/images/1/like"] {
         assert_eq!(kit.get(path).send().await.status, 404, "{path}");
     }
@@ -308,7 +259,7 @@ async fn bad_requests_are_named_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn one_round_trip_each() {
+async fn each_request_is_one_transaction() {
     let kit = kit();
     let ann = kit.user("ann").await;
     image(&kit, &ann, "a cat", true).await;
@@ -324,17 +275,18 @@ async fn one_round_trip_each() {
 }
 
 #[tokio::test]
-async fn watchers_are_told_what_they_may_see() {
+async fn changes_are_published_to_those_who_may_see_them() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let id = image(&kit, &ann, "a cat", true).await;
     patch(&kit, &ann, id, json!({"name": "b"})).await;
     patch(&kit, &ann, id, json!({"public": false})).await;
     kit.delete("/api/images/1").by(&ann).send().await;
-    let told = kit.told().await;
-    assert!(told.iter().all(|(room, _)| room == "images/1") && told.windows(2).all(|w| w[0].1.seq < w[1].1.seq));
-    let [named, hidden, gone] = [&told[0].1, &told[1].1, &told[2].1];
-    assert!(named.public.as_ref().unwrap().v1.contains("\"name\":\"b\""));
+    let published = kit.published().await;
+    assert!(published.iter().all(|(room, _)| room == "images/1"), "{published:?}");
+    assert!(published.windows(2).all(|pair| pair[0].1.seq < pair[1].1.seq));
+    let [(_, renamed), (_, hidden), (_, gone)] = published.as_slice() else { panic!("{published:?}") };
+    assert!(renamed.public.as_ref().unwrap().text("v1").unwrap().contains("\"name\":\"b\""));
     assert!(hidden.public.is_none() && hidden.owner.is_some() && !hidden.end);
     assert!(gone.end && gone.public.is_none() && gone.owner.is_none());
 }

@@ -1,60 +1,64 @@
-//! The handlers: authorise, validate, store, reply. Each is one database batch.
+//! The handlers: authorise, validate, store, reply. Each is one transaction.
 
 use domain::api_key::{prefix, text};
-use domain::messages::{INTERNAL, TOO_MANY_KEYS};
+use domain::messages::INTERNAL;
 use domain::{Error, Id};
 use serde_json::Value;
-use web::{Ctx, Json, PathId, Reply, Result, sha256_hex};
+use web::form::require_future;
+use web::{Json, PathId, RequestCtx, Result};
 
 use crate::model::{KeyPatch, NewKey};
-use crate::store::{self, KEYS};
+use crate::sql::{self, KEYS};
 
-pub async fn list(ctx: Ctx) -> Result {
-    ctx.list_in(ctx.writing()?, &KEYS).await
+pub async fn list(ctx: RequestCtx) -> Result {
+    ctx.list_in(ctx.write()?, &KEYS).await
 }
 
-pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
-    ctx.read(&KEYS, id).await
+pub async fn read(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    ctx.show(&KEYS, id).await
 }
 
-pub async fn create(ctx: Ctx, body: Json) -> Result {
+pub async fn create(ctx: RequestCtx, body: Json<NewKey>) -> Result {
     let me = ctx.user()?;
-    let (scope, mut batch) = ctx.writing()?;
-    let new = NewKey::read(&body.value, scope.now)?;
-    let nonce = format!("{}{}", ctx.cx.token(), ctx.cx.token());
+    let mut tx = ctx.write()?;
+    let new = body.read()?;
+    require_future("expires_at", new.expires_at, ctx.runtime.now)?;
+    let scopes = new.scopes()?;
+    let nonce = format!("{}{}", ctx.runtime.token(), ctx.runtime.token());
     let text = texts(&ctx, me.id, &nonce).next().ok_or_else(|| INTERNAL.error().cause("JWT_KEYS is not set"))?;
-    let maker = me.credential.key();
-    batch.extend(maker.map(|maker| store::no_more_than(scope, &new, maker)));
-    batch.meaning("too_many", &TOO_MANY_KEYS);
-    let insert = store::insert(scope, &new, &sha256_hex(text.as_bytes()), prefix(&text), maker);
-    let (inserted, limit) = (store::inserted(scope, &nonce), store::not_too_many(scope));
-    match ctx.create(scope, batch, &body.hash, insert, inserted, [limit]).await? {
-        Reply::Created { item, location } => Ok(Reply::Created { item: with_text(&ctx, me.id, &item)?, location }),
-        other => Ok(other),
-    }
+    let parent = me.credential.key();
+    // Before `once`: repeating a creation with a lesser key must not show the key.
+    sql::require_scopes_of_parent(&mut tx, &scopes, parent);
+    ctx.once(&mut tx, &body.hash)?;
+    sql::insert(&mut tx, &new, &scopes, &text, parent);
+    tx.answer(sql::inserted(tx.scope, &nonce));
+    sql::require_within_limit(&mut tx);
+    ctx.created_answer(tx).await?.map_item(|item| with_text(&ctx, me.id, item))
 }
 
-pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {
-    let me = ctx.user()?;
-    let (scope, batch) = ctx.writing()?;
-    let patch = KeyPatch::read(&body.value)?;
-    let changes = store::change(scope, id, &patch, me.credential.key().is_some());
-    ctx.change((scope, batch), &KEYS, id, changes).await
+pub async fn update(ctx: RequestCtx, PathId(id): PathId, body: Json<KeyPatch>) -> Result {
+    let with_key = ctx.user()?.credential.key().is_some();
+    let mut tx = ctx.write_to(&KEYS, id)?;
+    let patch = body.read()?;
+    let scopes = patch.scopes()?;
+    sql::update(&mut tx, id, &patch, scopes.as_deref(), with_key);
+    ctx.updated(tx, &KEYS, id).await
 }
 
-pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, batch) = ctx.writing()?;
-    ctx.remove((scope, batch), &KEYS, id, [store::delete(scope, id)]).await
+pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&KEYS, id)?;
+    sql::delete(&mut tx, id);
+    ctx.deleted(tx, &KEYS, id).await
 }
 
-/// The texts a nonce can stand for: the deployment's keys sign in turn, the first now.
-fn texts(ctx: &Ctx, user: Id, nonce: &str) -> impl Iterator<Item = String> {
-    ctx.cx.config.jwt_keys.iter().map(move |(_, key)| text(key.as_bytes(), user, nonce))
+/// The possible texts of a key with this nonce, one for each signing key of the deployment. A new key takes the first.
+fn texts(ctx: &RequestCtx, user: Id, nonce: &str) -> impl Iterator<Item = String> {
+    ctx.runtime.config.jwt_keys.iter().map(move |(_, key)| text(key.as_bytes(), user, nonce))
 }
 
-/// The item with the key's text where the nonce was. A repeat gives the same one, and what is stored for repeats holds
-/// nothing anyone could use: without the deployment's key a nonce is only a number.
-fn with_text(ctx: &Ctx, user: Id, item: &str) -> std::result::Result<String, Error> {
+/// Replaces the nonce in `key` by the key's text. A repeat derives the same text from the stored response, which holds
+/// no secret: without the deployment's signing key a nonce is only a number.
+fn with_text(ctx: &RequestCtx, user: Id, item: &str) -> std::result::Result<String, Error> {
     let json: Value = serde_json::from_str(item).map_err(|e| INTERNAL.error().cause(e))?;
     let field = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default();
     let (nonce, shown) = (field("key"), field("prefix"));

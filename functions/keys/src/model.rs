@@ -1,67 +1,61 @@
 //! What may be sent about an API key.
 
 use domain::api_key::Access;
-use domain::error::Arg;
-use domain::form::{Field, Form, Rule, Values};
-use domain::messages::INVALID_PARAMETER;
-use domain::{Error, Millis};
-use serde_json::{Value, json};
+use domain::{Error, Millis, phrases};
+use serde_json::json;
+use web::{FieldType, Input};
 
-const NAME: Rule = Rule::Text { min: 1, max: 64 };
-const SCOPES: Field = Field::optional(
-    "scopes",
-    Rule::List { of: &Rule::OneOf(Access::CHOICES), max: Access::ALL.len() },
-    (
-        "What the key may do: `read` everything its user can, `tasks` submits and uploads, `write` is all other changes",
-        "金鑰可做的事：read 讀取、tasks 提交任務與上傳、write 其他修改",
-    ),
+const NAME: Input = Input::new(FieldType::Text { min: 1, max: 64 }, "Name", "名稱");
+const SCOPES: Input = Input::new(
+    FieldType::List { of: &FieldType::OneOf(Access::CHOICES), max: Access::ALL.len() },
+    "Allowed operations: `read` what the user can read, `tasks` for tasks and uploads, `write` for all other changes",
+    "金鑰可做的事：read 讀取、tasks 提交任務與上傳、write 其他修改",
 );
+const EXPIRES_AT: Input = Input::new(FieldType::Time, "End; without one the key lasts until it is deleted", "到期時間");
 
-pub struct NewKey {
-    pub name: String,
-    /// A JSON array of their names, each once and in the order of `Access::ALL`.
-    pub scopes: String,
-    pub expires_at: Option<Millis>,
+web::form! {
+    pub struct NewKey {
+        pub name: String = NAME,
+        /// All scopes when absent.
+        pub scopes: Option<Vec<String>> = SCOPES,
+        pub expires_at: Option<Millis> = EXPIRES_AT,
+    }
+}
+
+web::patch! {
+    pub struct KeyPatch {
+        pub name: String = NAME,
+        pub scopes: Vec<String> = SCOPES,
+    }
 }
 
 impl NewKey {
-    pub const FORM: Form = Form(&[
-        Field::required("name", NAME, ("Name", "名稱")),
-        SCOPES,
-        Field::optional("expires_at", Rule::Time, ("End; without one the key lasts until it is deleted", "到期時間")),
-    ]);
-
-    /// All scopes unless some are named.
-    pub fn read(body: &Value, now: Millis) -> Result<NewKey, Error> {
-        let values = Self::FORM.create(body)?;
-        let expires_at = values.future("expires_at", now)?;
-        let scopes = scopes(&values)?.unwrap_or_else(|| json!(Access::ALL.map(Access::name)).to_string());
-        Ok(NewKey { name: values.text("name").unwrap_or_default(), scopes, expires_at })
+    /// The scopes of the new key, as `scopes` writes them.
+    pub fn scopes(&self) -> Result<String, Error> {
+        match &self.scopes {
+            Some(sent) => scopes(sent),
+            None => Ok(json!(Access::ALL.map(Access::name)).to_string()),
+        }
     }
-}
-
-pub struct KeyPatch {
-    pub name: Option<String>,
-    /// As in `NewKey`.
-    pub scopes: Option<String>,
 }
 
 impl KeyPatch {
-    pub const FORM: Form = Form(&[Field::optional("name", NAME, ("Name", "名稱")), SCOPES]);
-
-    pub fn read(body: &Value) -> Result<KeyPatch, Error> {
-        let values = Self::FORM.patch(body)?;
-        Ok(KeyPatch { name: values.text("name"), scopes: scopes(&values)? })
+    /// The new scopes, as `scopes` writes them.
+    pub fn scopes(&self) -> Result<Option<String>, Error> {
+        self.scopes.as_deref().map(scopes).transpose()
     }
 }
 
-fn scopes(values: &Values) -> Result<Option<String>, Error> {
-    let Some(sent) = values.texts("scopes") else { return Ok(None) };
-    let kept: Vec<&str> = Access::ALL.map(Access::name).into_iter().filter(|n| sent.iter().any(|s| s == n)).collect();
-    if kept.is_empty() {
-        let phrase =
-            Arg::Phrase { en: "at least one scope".into(), hant: "至少一項".into(), hans: "至少一项".into() };
-        return Err(INVALID_PARAMETER.on("scopes").arg("scopes").phrase(phrase));
+/// A JSON array of scopes, each once and in the order of `Access::ALL`.
+///
+/// # Errors
+///
+/// `invalid_parameter` when there is none.
+fn scopes(sent: &[String]) -> Result<String, Error> {
+    let names = Access::ALL.map(Access::name);
+    let known: Vec<&str> = names.into_iter().filter(|name| sent.iter().any(|s| s == name)).collect();
+    if known.is_empty() {
+        return Err(Error::invalid("scopes", phrases::AT_LEAST_ONE.with([names.join(", ")])));
     }
-    Ok(Some(json!(kept).to_string()))
+    Ok(json!(known).to_string())
 }

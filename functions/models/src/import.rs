@@ -1,98 +1,76 @@
-//! `POST /api/models/import`. Which upload it is takes a batch of its own, as its file is looked into between the two;
-//! what the first one found is asked again by the second.
+//! `POST /api/models/import`. The first transaction finds the upload, the second makes it a model; between them the
+//! header of its file is read and checked. The second transaction requires again what the first one found.
 
 use domain::Error;
-use domain::messages::{INTERNAL, INVALID_MODEL, MODEL_TOO_LARGE, UPLOAD_INCOMPLETE};
-use domain::runner::MAX_LORA;
-use ports::{Range, Rows};
-use store::{Outcome, Slot, idempotency, list, watch};
+use domain::messages::{INTERNAL, INVALID_MODEL, MODEL_TOO_LARGE};
+use ports::Range;
+use protocol::runner::MAX_ADAPTER_BYTES;
+use store::{FirstOrRepeat, watch};
 use web::axum::body::Bytes;
-use web::stored::unavailable;
-use web::{Ctx, Json, Reply, Result};
+use web::blob_response::unavailable;
+use web::{Json, Reply, RequestCtx, Result};
 
-use crate::model::{Import, Upload, unknown_upload};
+use crate::model::{NewModel, UploadRef, unknown_upload};
 use crate::safetensors::{self, LENGTH};
-use crate::store::{self as table, MODELS};
+use crate::sql::{self, MODELS, Upload};
 
-/// A finished upload that was looked into.
-pub struct File {
-    pub upload: i64,
-    pub key: String,
+/// The file of an upload, checked.
+pub struct ModelFile {
+    pub upload: Upload,
+    /// Bytes.
     pub size: i64,
-    /// Where the object store knows it.
+    /// Lower-case hex, where the object store knows it.
     pub sha256: Option<String>,
 }
 
-pub async fn create(ctx: Ctx, body: Json) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    let import = Import::read(&body.value)?;
-    let named = match &import.upload {
-        Upload::Url(url) => Some(ctx.own_file(url).ok_or_else(unknown_upload)?),
-        Upload::Id(_) => None,
+pub async fn create(ctx: RequestCtx, body: Json<NewModel>) -> Result {
+    // A repeat finds no upload: the first request deleted it.
+    let mut tx = ctx.write_once(&body.hash)?;
+    let new = body.read()?;
+    let found = match new.upload_ref()? {
+        UploadRef::Id(id) => sql::upload_by_id(&mut tx, id),
+        UploadRef::Url(url) => sql::upload_by_key(&mut tx, ctx.own_file(&url).ok_or_else(unknown_upload)?),
     };
-    // A repeat finds no upload: it is the model's since the first time.
-    let again = ctx.idempotency(&body.hash)?;
-    if let Some(key) = &again {
-        batch.extend(idempotency::guard(scope, key));
-    }
-    let found = batch.push(table::upload(scope, &import.upload, named));
-    let outcome = match batch.run(&*ctx.cx.ports.sql).await {
-        Ok(outcome) => outcome,
-        Err(error) => return ctx.repeated(scope, again.as_ref(), error).await.map(located),
+    let outcome = match tx.run_once().await? {
+        FirstOrRepeat::First(outcome) => outcome,
+        FirstOrRepeat::Repeat(stored) => return Ok(Reply::repeat(stored).map_location(location)),
     };
-    let (upload, key) = complete(&outcome, found)?;
-    let file = look_into(&ctx, upload, key, &import.values.text("type").unwrap_or_default()).await?;
+    let file = check_file(&ctx, Upload::read(&outcome, found)?, &new.kind).await?;
 
-    let (scope, mut batch) = ctx.writing()?;
-    batch.meaning("gone", &UPLOAD_INCOMPLETE);
-    let insert = table::import(scope, &import.values, &file);
-    let reply = ctx.create(scope, batch, &body.hash, insert, list::inserted(&MODELS, scope), []).await?;
-    ctx.tell(format!("uploads/{upload}"), watch::event(&Rows::default(), ctx.cx.now.0));
-    Ok(located(reply))
+    let mut tx = ctx.write_once(&body.hash)?;
+    sql::insert(&mut tx, &new, &file);
+    let reply = ctx.created(tx, &MODELS).await?;
+    ctx.publish(format!("uploads/{}", file.upload.id), watch::gone(ctx.runtime.now.0));
+    Ok(reply.map_location(location))
 }
 
-/// A model is not below the address that made it.
-fn located(reply: Reply) -> Reply {
-    match reply {
-        Reply::Created { item, location } => {
-            Reply::Created { item, location: location.replace("/models/import/", "/models/") }
-        }
-        other => other,
-    }
+/// The address of a model, which is not below the address that created it.
+fn location(created: String) -> String {
+    created.replace("/models/import/", "/models/")
 }
 
-/// `id` and `key` of the upload, if it is there and has all its parts.
-fn complete(outcome: &Outcome, found: Slot) -> std::result::Result<(i64, String), Error> {
-    let row = outcome.rows(found).first().ok_or_else(unknown_upload)?;
-    if !row.flag("complete") {
-        return Err(UPLOAD_INCOMPLETE.on("upload"));
-    }
-    let (id, key) = row.int("id").zip(row.text("key")).ok_or_else(|| INTERNAL.error().cause("an upload without id"))?;
-    Ok((id, key.to_string()))
-}
-
-/// Reads the header, and no more: a file may be larger than the memory there is.
-async fn look_into(ctx: &Ctx, upload: i64, key: String, kind: &str) -> std::result::Result<File, Error> {
-    let invalid = |why: &str| INVALID_MODEL.on("upload").cause(why);
-    let info = ctx.cx.ports.blobs.head(&key).await.map_err(unavailable)?;
+/// Checks a file by its header. No more is read: the file may be larger than the memory of the isolate.
+async fn check_file(ctx: &RequestCtx, upload: Upload, kind: &str) -> std::result::Result<ModelFile, Error> {
+    let invalid = |reason: &str| INVALID_MODEL.on("upload").cause(reason);
+    let info = ctx.runtime.blobs.head(&upload.key).await.map_err(unavailable)?;
     let info = info.ok_or_else(|| invalid("there is no file"))?;
-    if kind != "ckp" && info.size > MAX_LORA {
+    if kind != "ckp" && info.size > MAX_ADAPTER_BYTES {
         return Err(MODEL_TOO_LARGE.on("upload").arg("1 GiB"));
     }
     let rest = info.size.checked_sub(LENGTH).ok_or_else(|| invalid("it is shorter than a header's length"))?;
-    let start = part(ctx, &key, Range { first: 0, last: LENGTH - 1 }).await?;
+    let start = read_range(ctx, &upload.key, Range { first: 0, last: LENGTH - 1 }).await?;
     let length = safetensors::header_length(&start, rest).map_err(invalid)?;
-    let header = part(ctx, &key, Range { first: LENGTH, last: LENGTH + length - 1 }).await?;
+    let header = read_range(ctx, &upload.key, Range { first: LENGTH, last: LENGTH + length - 1 }).await?;
     let tensors = safetensors::check(&header, rest - length).map_err(invalid)?;
     if kind == "lora" && !tensors.lora {
         return Err(invalid("it has no tensor of a LoRA"));
     }
     let size = i64::try_from(info.size).map_err(|e| INTERNAL.error().cause(e))?;
-    Ok(File { upload, key, size, sha256: info.sha256 })
+    Ok(ModelFile { upload, size, sha256: info.sha256 })
 }
 
-async fn part(ctx: &Ctx, key: &str, range: Range) -> std::result::Result<Bytes, Error> {
-    let blob = ctx.cx.ports.blobs.get(key, Some(range)).await.map_err(unavailable)?;
+async fn read_range(ctx: &RequestCtx, key: &str, range: Range) -> std::result::Result<Bytes, Error> {
+    let blob = ctx.runtime.blobs.get(key, Some(range)).await.map_err(unavailable)?;
     let blob = blob.ok_or_else(|| INVALID_MODEL.on("upload").cause("the file is gone"))?;
     blob.body.read().await.map_err(unavailable)
 }

@@ -1,37 +1,42 @@
-//! `/api/models`: what changes how pictures are drawn. People bring them as safetensors files they have uploaded; a model
-//! is private until its owner says otherwise. Must not know how a runner uses one.
+//! `/api/models`: checkpoints and adapters to draw with. Users import safetensors files that they have uploaded. A
+//! model is private until its owner publishes it. Must not know how a runner uses one.
 
 mod api;
 mod import;
 mod model;
 mod safetensors;
-mod store;
+mod sql;
 #[cfg(test)]
 mod tests;
 
-use web::{App, Dialect, Op, Replies, Routes};
+use web::{App, Dialect, FormData, Operation, Replies, Routes};
 
-use crate::model::{Import, PATCH};
-use crate::store::MODELS;
+use crate::model::{ModelPatch, NewModel};
+use crate::sql::MODELS;
 
+const TRAIN: Operation =
+    Operation::other("POST", "/api/models", "Train a model: refused, not available yet", Replies::Item(&MODELS))
+        .secured();
+
+const DOWNLOAD: Operation = Operation::other(
+    "GET",
+    "/api/models/{id}/download",
+    "Download the file, by a redirect; each GET counts",
+    Replies::Redirect("To the file"),
+);
+
+/// The operations.
 pub fn routes() -> App {
-    let import = "Make a model of an upload in safetensors, which the model takes over: the upload itself is gone";
-    let download = "Its file, by a redirect";
+    let import = "Create a model from an upload in safetensors: the model takes over the file, the upload is deleted";
+    let update = "Rename, publish or hide a model, or change its trigger words";
     Routes::new("models", Dialect::Plain)
-        .on(Op::list("/api/models", &MODELS, "List the models one may use"), api::list)
-        .on(
-            Op::other("POST", "/api/models", "Train a model: refused, not available yet", Replies::Item(&MODELS))
-                .secured(),
-            api::train,
-        )
-        .on(Op::create("/api/models/import", &MODELS, &Import::FORM, import), import::create)
-        .on(Op::read("/api/models/{id}", &MODELS, "Read a model, or watch it over a WebSocket"), api::read)
-        .on(Op::update("/api/models/{id}", &MODELS, &PATCH, "Change what is said about a model"), api::update)
-        .on(Op::delete("/api/models/{id}", "Delete a model with its file"), api::delete)
-        .on(
-            Op::other("GET", "/api/models/{id}/download", download, Replies::Object(302, "Where the file is")),
-            api::download,
-        )
+        .on(Operation::list("/api/models", &MODELS, "List the models you may use"), api::list)
+        .on(TRAIN, api::train)
+        .on(Operation::create("/api/models/import", &MODELS, &NewModel::FORM, import), import::create)
+        .on(Operation::read("/api/models/{id}", &MODELS, "Read a model, or watch it over a WebSocket"), api::read)
+        .on(Operation::update("/api/models/{id}", &MODELS, &ModelPatch::FORM, update), api::update)
+        .on(Operation::delete("/api/models/{id}", "Delete a model with its file"), api::delete)
+        .on(DOWNLOAD, api::download)
         .build()
 }
 

@@ -1,65 +1,65 @@
 //! What may be sent about a model.
 
-use domain::form::{Field, Form, Need, Rule, Values};
-use domain::messages::INVALID_PARAMETER;
-use domain::{Error, error::Arg, id};
+use domain::{Choices, Error, id, phrases};
 use serde_json::Value;
+use web::{Default, FieldType, Input};
 
-const NAME: Field = Field::required("name", Rule::Text { min: 1, max: 200 }, ("Name", "名稱"));
-const WORDS: Field = Field::optional("trigger_words", Rule::Text { min: 0, max: 1000 }, ("Trigger words", "觸發詞"));
-const PUBLIC: Field = Field::optional("public", Rule::Bool, ("Public", "公開"));
+const NAME: Input = Input::new(FieldType::Text { min: 1, max: 200 }, "Name", "名稱");
+const TRIGGER_WORDS: Input = Input::new(FieldType::Text { min: 0, max: 1000 }, "Trigger words", "觸發詞");
+const PUBLIC: Input = Input::new(FieldType::Bool, "Public", "公開");
 
-pub const TYPES: &[(&str, &[&str])] = &[("lora", &["LoRA"]), ("ckp", &["checkpoint"]), ("hyper", &[]), ("ti", &[])];
+/// Types of models: LoRA, checkpoint, hypernetwork, textual inversion.
+pub const TYPES: Choices = &[("lora", &["LoRA"]), ("ckp", &["checkpoint"]), ("hyper", &[]), ("ti", &[])];
 
-pub const BASES: &[(&str, &[&str])] = &[("SD1.5", &["SD1", "sd15"]), ("SD2", &["SD2.1", "sd2"]), ("SDXL", &["sdxl"])];
+/// Families of Stable Diffusion that a model is made for.
+pub const BASE_MODELS: Choices = &[("SD1.5", &["SD1", "sd15"]), ("SD2", &["SD2.1", "sd2"]), ("SDXL", &["sdxl"])];
 
-pub static PATCH: Form = Form(&[NAME, WORDS, PUBLIC]);
-
-/// An existing file that becomes a model.
-pub struct Import {
-    pub values: Values,
-    pub upload: Upload,
+web::form! {
+    /// An upload that becomes a model.
+    pub struct NewModel {
+        pub name: String = NAME,
+        /// One of `TYPES`.
+        pub kind: String = Input::new(FieldType::OneOf(TYPES), "Type", "類型").named("type"),
+        pub base_model: String = Input::new(FieldType::OneOf(BASE_MODELS), "Base model", "基礎模型"),
+        pub trigger_words: Option<String> = TRIGGER_WORDS,
+        /// An id or an address: see `upload_ref`.
+        pub upload: Value =
+            Input::new(FieldType::Json { max: 2050 }, "Upload: its id or address", "上傳：編號或網址"),
+        pub public: bool = PUBLIC.or(Default::Bool(false)),
+    }
 }
 
-/// What names one of the caller's uploads.
-pub enum Upload {
+web::patch! {
+    pub struct ModelPatch {
+        pub name: String = NAME,
+        pub trigger_words: String = TRIGGER_WORDS,
+        pub public: bool = PUBLIC,
+    }
+}
+
+/// Names one of the caller's uploads.
+pub enum UploadRef {
     Id(i64),
     /// The address of its file.
     Url(String),
 }
 
-impl Import {
-    pub const FORM: Form = Form(&[
-        NAME,
-        Field::required("type", Rule::OneOf(TYPES), ("Type", "類型")),
-        Field::required("base_model", Rule::OneOf(BASES), ("Base model", "基礎模型")),
-        WORDS,
-        // Its id, or the address of its file.
-        Field::required("upload", Rule::Json { max: 2050 }, ("Upload: its id or address", "上傳：編號或網址")),
-        PUBLIC.or(Need::Bool(false)),
-    ]);
-
-    pub fn read(body: &Value) -> Result<Import, Error> {
-        let values = Self::FORM.create(body)?;
-        let upload = values.get("upload").and_then(upload).ok_or_else(unknown_upload)?;
-        Ok(Import { values, upload })
+impl NewModel {
+    /// The upload that becomes the model.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_parameter` on the field `upload` for JSON that is neither an id nor text.
+    pub fn upload_ref(&self) -> Result<UploadRef, Error> {
+        if let Some(id) = FieldType::Id.read(&self.upload).and_then(|id| id.as_i64()) {
+            return Ok(UploadRef::Id(id));
+        }
+        let url = self.upload.as_str().filter(|text| id::parse(text).is_none()).ok_or_else(unknown_upload)?;
+        Ok(UploadRef::Url(url.trim().to_string()))
     }
 }
 
-fn upload(value: &Value) -> Option<Upload> {
-    if let Some(id) = Rule::Id.read(value).and_then(|id| id.as_i64()) {
-        return Some(Upload::Id(id));
-    }
-    let url = value.as_str().filter(|text| id::parse(text).is_none())?;
-    Some(Upload::Url(url.trim().to_string()))
-}
-
+/// The error about an upload that does not exist, is not the caller's or holds no model.
 pub fn unknown_upload() -> Error {
-    let [en, hant, hans] = [
-        "an upload of yours of type application/octet-stream",
-        "您以 application/octet-stream 上傳的檔案",
-        "您以 application/octet-stream 上传的文件",
-    ]
-    .map(String::from);
-    INVALID_PARAMETER.on("upload").arg("upload").phrase(Arg::Phrase { en, hant, hans })
+    Error::invalid("upload", &phrases::OWN_MODEL_FILE)
 }

@@ -1,8 +1,8 @@
 //! The routes over in-memory SQLite with the real migrations, and objects in memory.
 
-use edge::native::{Account, Kit, Reply};
 use ports::{BlobBody, Blobs};
 use serde_json::{Value, json};
+use testkit::{Account, Kit, Reply, rules};
 
 mod import;
 mod life;
@@ -16,7 +16,7 @@ fn lora() -> Vec<u8> {
     file(r#"{"lora_unet_a.lora_up.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"#, 8)
 }
 
-/// A header and so many bytes behind it.
+/// A file of a header and `data` zero bytes.
 fn file(header: &str, data: usize) -> Vec<u8> {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend_from_slice(header.as_bytes());
@@ -24,9 +24,9 @@ fn file(header: &str, data: usize) -> Vec<u8> {
     file
 }
 
-/// A finished upload of the account's: its id and key.
+/// A complete upload of the account: its id and key.
 async fn upload(kit: &Kit, by: &Account, bytes: Vec<u8>) -> (i64, String) {
-    let (key, size) = (format!("up/{}.bin", kit.cx().token()), bytes.len() as i64);
+    let (key, size) = (format!("up/{}.bin", kit.runtime().token()), bytes.len() as i64);
     kit.blobs.put(&key, "application/octet-stream", None, BlobBody::Bytes(bytes.into())).await.unwrap();
     let rows = kit
         .sql(
@@ -46,7 +46,7 @@ async fn import(kit: &Kit, by: &Account, body: Value) -> Reply {
     kit.post("/api/models/import", body).by(by).send().await
 }
 
-/// A model of the account's.
+/// A new model of the account, with `more` fields in the body.
 async fn model(kit: &Kit, by: &Account, more: Value) -> i64 {
     kit.wait(1);
     let (id, _) = upload(kit, by, lora()).await;

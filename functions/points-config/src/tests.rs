@@ -1,7 +1,8 @@
 //! The routes over in-memory SQLite with the real migrations.
 
-use edge::native::Kit;
 use serde_json::{Value, json};
+use testkit::Kit;
+use testkit::rules::{self, CreatedBy, Resource, SeenBy};
 
 #[test]
 fn openapi_is_fresh() {
@@ -28,7 +29,19 @@ async fn standards(kit: &Kit) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn the_price_list_of_the_seed() {
+async fn prices_keep_the_rules_of_every_resource() {
+    let resource = Resource {
+        path: PATH,
+        create: &|n| price(&format!("m{n}")),
+        change: Some(json!({"points_cost": 7})),
+        seen_by: SeenBy::Everyone,
+        created_by: CreatedBy::Administrators,
+    };
+    resource.check(&kit()).await;
+}
+
+#[tokio::test]
+async fn the_seed_has_eight_prices() {
     let kit = kit();
     let page = kit.get("/api/points-config?sort=name").send().await.json();
     let row = |i: usize| {
@@ -43,7 +56,7 @@ async fn the_price_list_of_the_seed() {
 }
 
 #[tokio::test]
-async fn a_price_may_name_a_whole_model_that_is_ready() {
+async fn a_price_may_name_a_checkpoint_that_is_ready() {
     let kit = kit();
     let root = kit.admin("root").await;
     for (id, kind, status) in [(5, "ckp", "success"), (6, "lora", "success"), (7, "ckp", "running")] {
@@ -54,7 +67,11 @@ async fn a_price_may_name_a_whole_model_that_is_ready() {
         )
         .await;
     }
-    let body = |id: i64| json!({"model_name": format!("m{id}"), "points_cost": 1, "task_type": "text_to_image", "defaults": {"modelId": id}});
+    let body = |id: i64| {
+        let mut body = price(&format!("m{id}"));
+        body["defaults"] = json!({"modelId": id});
+        body
+    };
     for id in [6, 7, 8] {
         let made = kit.post(PATH, body(id)).by(&root).send().await;
         assert_eq!((made.status, made.error().as_str()), (409, "model_not_ready"), "{id}");
@@ -108,7 +125,7 @@ async fn a_price_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn the_earlier_profile() {
+async fn version_0_has_keys_in_camel_case() {
     let kit = kit();
     let page = kit.get("/api/points-config?profile=v0&pageSize=1").send().await.json();
     let row = &page["list"][0];
@@ -140,7 +157,7 @@ async fn filters_and_search() {
 }
 
 #[tokio::test]
-async fn of_each_type_one_enabled_row_is_standard() {
+async fn each_task_type_has_one_enabled_standard() {
     let kit = kit();
     let root = kit.admin("root").await;
     assert_eq!(standards(&kit).await, [1, 5]);
@@ -162,7 +179,7 @@ async fn of_each_type_one_enabled_row_is_standard() {
     assert_eq!(kit.post(PATH, off).by(&root).send().await.error(), "standard_price");
     assert_eq!((standards(&kit).await, kit.number("SELECT count(*) FROM points_config").await), (vec![1, 5], ROWS));
 
-    // Another takes the place, and the one before is free.
+    // Another becomes standard, and the one before may be changed.
     assert_eq!(patch(2, json!({"standard": true})).send().await.json()["standard"], true);
     assert_eq!(standards(&kit).await, [2, 5]);
     assert_eq!(patch(2, json!({"standard": true})).send().await.status, 200, "again");
@@ -178,26 +195,22 @@ async fn of_each_type_one_enabled_row_is_standard() {
 }
 
 #[tokio::test]
-async fn bad_requests_are_named_and_change_nothing() {
+async fn errors_name_the_parameter_and_nothing_is_written() {
     let kit = kit();
     let root = kit.admin("root").await;
-    for (body, error) in [
-        ("", "malformed_json"),
-        ("[]", "malformed_json"),
-        ("{\"model_name\":\"\\ud800\"}", "malformed_json"),
-        ("{}", "missing_parameter:model_name"),
-        ("{\"model_name\":\"a\"}", "missing_parameter:points_cost"),
-        ("{\"model_name\":\"a\",\"points_cost\":1}", "missing_parameter:task_type"),
-        ("{\"model_name\":\"a,b\"}", "invalid_parameter:model_name"),
-        ("{\"model_name\":\"a\",\"points_cost\":-1}", "invalid_parameter:points_cost"),
-        ("{\"model_name\":\"a\",\"points_cost\":1000001}", "invalid_parameter:points_cost"),
-        ("{\"model_name\":\"a\",\"points_cost\":1.5}", "invalid_parameter:points_cost"),
-        ("{\"model_name\":\"a\",\"points_cost\":\"1\"}", "invalid_parameter:points_cost"),
-        ("{\"model_name\":\"a\",\"points_cost\":1,\"task_type\":\"video\"}", "invalid_parameter:task_type"),
-    ] {
-        let reply = kit.call("POST", PATH).body("application/json", body).by(&root).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");
-    }
+    rules::refuses_malformed_bodies(&kit, "POST", PATH, &root).await;
+    let refusals = [
+        (json!({}), "400 missing_parameter:model_name"),
+        (json!({"model_name": "a"}), "400 missing_parameter:points_cost"),
+        (json!({"model_name": "a", "points_cost": 1}), "400 missing_parameter:task_type"),
+        (json!({"model_name": "a,b"}), "400 invalid_parameter:model_name"),
+        (json!({"model_name": "a", "points_cost": -1}), "400 invalid_parameter:points_cost"),
+        (json!({"model_name": "a", "points_cost": 1_000_001}), "400 invalid_parameter:points_cost"),
+        (json!({"model_name": "a", "points_cost": 1.5}), "400 invalid_parameter:points_cost"),
+        (json!({"model_name": "a", "points_cost": "1"}), "400 invalid_parameter:points_cost"),
+        (json!({"model_name": "a", "points_cost": 1, "task_type": "video"}), "400 invalid_parameter:task_type"),
+    ];
+    rules::refuses_bodies(&kit, "POST", PATH, &root, &refusals).await;
     for (field, value) in [
         ("aspect_ratio", json!("16:9")),
         ("size", json!(63)),
@@ -210,6 +223,7 @@ async fn bad_requests_are_named_and_change_nothing() {
         ("defaults", json!("{}")),
         ("defaults", json!({"steps": 5})),
         ("defaults", json!({"prompt": "a"})),
+        ("defaults", json!({"steps": null})),
         ("defaults", json!({"num_inference_steps": 0})),
         ("defaults", json!({"guidance_scale": 20.5})),
         ("defaults", json!({"scheduler": "DDPM"})),
@@ -219,18 +233,18 @@ async fn bad_requests_are_named_and_change_nothing() {
     ] {
         let mut body = price("a");
         body[field] = value.clone();
-        let error = format!("invalid_parameter:{field}");
-        assert_eq!(kit.post(PATH, body).by(&root).send().await.error(), error, "{value}");
-        let mut patch = json!({});
-        patch[field] = value.clone();
-        assert_eq!(kit.patch("/api/points-config/1", patch).by(&root).send().await.error(), error, "{value}");
+        let refusal = format!("400 invalid_parameter:{field}");
+        rules::refuses_bodies(&kit, "POST", PATH, &root, &[(body, &refusal)]).await;
+        let patch = json!({field: value});
+        rules::refuses_bodies(&kit, "PATCH", "/api/points-config/1", &root, &[(patch, &refusal)]).await;
     }
     let named = json!({"defaults": {"guidanceScale": 0}});
     let reply = kit.patch("/api/points-config/1", named).by(&root).send().await.json();
     assert_eq!(reply["error"]["message"], "defaults.guidance_scale must be a number from 1 to 20.");
+    let unknown = kit.patch("/api/points-config/1", json!({"defaults": {"steps": 5}})).by(&root).send().await.json();
+    let message = unknown["error"]["message"].as_str().unwrap();
+    assert!(message.contains("num_inference_steps, guidance_scale, scheduler"), "{message}");
     assert_eq!(kit.patch("/api/points-config/1", json!({"id": 3})).by(&root).send().await.error(), "nothing_to_change");
-    let huge = kit.call("POST", PATH).body("application/json", vec![b' '; 10 << 20]).by(&root).send().await;
-    assert_eq!(huge.status, 413);
     for query in ["task_type=x", "enabled=2", "sort=points"] {
         assert_eq!(kit.get(&format!("{PATH}?{query}")).send().await.status, 400, "{query}");
     }
@@ -243,56 +257,36 @@ async fn bad_requests_are_named_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn only_administrators_write_and_names_are_taken_once() {
+async fn strangers_may_not_change_a_price() {
     let kit = kit();
-    let (ann, root) = (kit.user("ann").await, kit.admin("root").await);
-    assert_eq!(kit.post(PATH, price("a")).send().await.error(), "unauthenticated");
-    assert_eq!(kit.post(PATH, price("a")).by(&ann).send().await.error(), "forbidden");
+    let ann = kit.user("ann").await;
     let change = json!({"points_cost": 1});
-    assert_eq!(kit.patch("/api/points-config/2", change.clone()).by(&ann).send().await.error(), "forbidden");
-    assert_eq!(kit.patch("/api/points-config/99", change.clone()).by(&ann).send().await.error(), "not_found");
-    assert_eq!(kit.delete("/api/points-config/2").by(&ann).send().await.error(), "forbidden");
-    assert_eq!(kit.delete("/api/points-config/2").send().await.status, 401);
+    assert_eq!(kit.patch("/api/points-config/99", change.clone()).by(&ann).send().await.refusal(), "404 not_found");
+    assert_eq!(kit.patch("/api/points-config/2", change).by(&ann).send().await.refusal(), "403 forbidden");
+    assert_eq!(kit.delete("/api/points-config/2").by(&ann).send().await.refusal(), "403 forbidden");
     assert_eq!(kit.number("SELECT count(*) FROM points_config WHERE points_cost IN (30, 35)").await, ROWS);
-
-    let taken = kit.post(PATH, price("sc_soraimg_text_1x1")).by(&root).send().await;
-    assert_eq!((taken.status, taken.error().as_str()), (409, "name_taken:model_name"));
-    let renamed =
-        kit.patch("/api/points-config/2", json!({"model_name": "sc_soraimg_text_auto"})).by(&root).send().await;
-    assert_eq!(renamed.error(), "name_taken:model_name");
-    let reader = kit.key(&root, &["read", "tasks"]).await;
-    assert_eq!(kit.patch("/api/points-config/2", change).by(&reader).send().await.error(), "missing_scope");
 }
 
 #[tokio::test]
-async fn creating_again_with_the_same_key_replays() {
+async fn model_names_are_unique() {
     let kit = kit();
     let root = kit.admin("root").await;
-    let create = |name: &str| kit.post(PATH, price(name)).header("idempotency-key", "k").by(&root);
-    let first = create("a").send().await;
-    let again = create("a").send().await;
-    assert_eq!((first.status, again.status, &again.bytes), (201, 201, &first.bytes));
-    assert_eq!(create("b").send().await.status, 422);
-    assert_eq!(kit.number("SELECT count(*) FROM points_config").await, ROWS + 1);
+    let taken = kit.post(PATH, price("sc_soraimg_text_1x1")).by(&root).send().await;
+    assert_eq!(taken.refusal(), "409 name_taken:model_name");
+    let rename = json!({"model_name": "sc_soraimg_text_auto"});
+    let renamed = kit.patch("/api/points-config/2", rename).by(&root).send().await;
+    assert_eq!(renamed.refusal(), "409 name_taken:model_name");
 }
 
 #[tokio::test]
-async fn one_round_trip_each_and_watchers_are_told() {
+async fn a_new_standard_is_one_transaction_and_watchers_see_it() {
     let kit = kit();
     let root = kit.admin("root").await;
     kit.batches();
-    kit.get(PATH).send().await;
-    assert_eq!(kit.batches(), 1, "list");
-    kit.post(PATH, price("a")).header("idempotency-key", "k").by(&root).send().await;
-    assert_eq!(kit.batches(), 1, "create");
-    kit.get("/api/points-config/9").by(&root).send().await;
-    assert_eq!(kit.batches(), 1, "read");
-    kit.patch("/api/points-config/9", json!({"standard": true, "points_cost": 7})).by(&root).send().await;
-    assert_eq!(kit.batches(), 1, "update");
-    kit.delete("/api/points-config/2").by(&root).send().await;
-    assert_eq!(kit.batches(), 1, "delete");
-    let told = kit.told().await;
-    let rooms: Vec<_> = told.iter().map(|(room, _)| room.as_str()).collect();
-    assert_eq!(rooms, ["points-config/9", "points-config/2"]);
-    assert!(told[0].1.public.as_ref().unwrap().v1.contains("\"points_cost\":7") && told[1].1.end);
+    let changed = kit.patch("/api/points-config/2", json!({"standard": true, "points_cost": 7})).by(&root).send().await;
+    assert_eq!((changed.status, kit.batches()), (200, 1), "{}", changed.text());
+    let published = kit.published().await;
+    let [(room, event)] = published.as_slice() else { panic!("{published:?}") };
+    let frame: Value = serde_json::from_str(event.public.as_ref().unwrap().text("v1").unwrap()).unwrap();
+    assert_eq!((room.as_str(), frame, event.end), ("points-config/2", changed.json(), false));
 }

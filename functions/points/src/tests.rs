@@ -1,18 +1,18 @@
 //! The routes over in-memory SQLite with the real migrations. What runners do is tested in `callbacks`.
 
+mod balance;
 mod life;
-mod points;
 mod submit;
 mod watching;
 
-use edge::native::{Account, Kit, Reply};
 use serde_json::{Value, json};
+use testkit::{Account, Kit, Reply};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
 }
 
-/// The `data` of a good answer.
+/// The `data` of a success.
 #[track_caller]
 fn data(reply: &Reply) -> Value {
     let json = reply.json();
@@ -20,7 +20,7 @@ fn data(reply: &Reply) -> Value {
     json["data"].clone()
 }
 
-/// `status code:param`, of an error that has the one envelope.
+/// `status code:param` of an error, which must be in the envelope and in Chinese.
 #[track_caller]
 fn refused(reply: &Reply) -> String {
     let json = reply.json();
@@ -33,7 +33,7 @@ async fn send(kit: &Kit, by: &Account, body: Value) -> Reply {
     kit.post("/user/ai/tasks/submit", body).by(by).send().await
 }
 
-/// Submits a picture from text; its number.
+/// Submits a task from text and returns its number.
 async fn submit(kit: &Kit, by: &Account) -> String {
     let reply = send(kit, by, json!({"modelName": "sc_soraimg_text_1x1", "prompt": "一只可爱的柴犬"})).await;
     data(&reply)["taskNo"].as_str().unwrap().to_string()
@@ -48,16 +48,16 @@ async fn balance(kit: &Kit, by: &Account) -> i64 {
     data(&reply)["balance"].as_i64().unwrap()
 }
 
-/// A redeem code that gives 50 points for an hour, to so many people.
+/// A redeem code that gives 50 points for an hour, to as many people as `uses` says.
 async fn code(kit: &Kit, number: usize, uses: i64) -> String {
-    let digits = domain::redeem::digits(b"key", "nonce", number);
+    let digits = domain::redeem_code::digits(b"key", "nonce", number);
     kit.sql(
         "INSERT INTO redeem_codes (hash, prefix, batch, points, max_uses, grant_ms, created_at, updated_at) \
          VALUES (?1, 'X', 'x', 50, ?2, 3600000, 0, 0) ON CONFLICT DO NOTHING",
         [web::sha256_hex(digits.as_bytes()).into(), uses.into()],
     )
     .await;
-    domain::redeem::grouped(&digits)
+    domain::redeem_code::grouped(&digits)
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn openapi_is_fresh() {
 }
 
 #[tokio::test]
-async fn errors_are_told_in_chinese_whatever_was_asked_for() {
+async fn errors_are_in_chinese_whatever_language_was_asked_for() {
     let kit = kit();
     let ann = kit.user("ann").await;
     for (method, path) in [
@@ -100,7 +100,7 @@ async fn errors_are_told_in_chinese_whatever_was_asked_for() {
 }
 
 #[tokio::test]
-async fn one_round_trip_each_but_two_to_submit_and_to_redeem() {
+async fn each_request_is_one_transaction_but_submitting_and_redeeming_are_two() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let number = submit(&kit, &ann).await;

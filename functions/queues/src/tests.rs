@@ -1,13 +1,17 @@
 //! The routes over in-memory SQLite. The queue goes by the database's clock, so time passes here by moving the rows.
 
+mod dead_letters;
+mod refusals;
+
 use std::collections::HashSet;
 
-use edge::native::{Kit, Reply};
-use ports::Stmt;
 use serde_json::{Value, json};
+use store::{Query, Tx};
+use testkit::{Kit, Reply, assert_shape};
 
-use crate::model::{Ack, Pull};
-use crate::store;
+use crate::model::{Ack, Done, Pull, Retry};
+use crate::shape::{ACKED, PULLED, PUSHED};
+use crate::sql;
 
 const BASE: &str = "/client/v4/accounts/0123/queues/inference/messages";
 
@@ -54,13 +58,15 @@ fn openapi_is_fresh() {
 }
 
 #[tokio::test]
-async fn a_message_from_beginning_to_end() {
+async fn a_message_is_pushed_pulled_and_acknowledged() {
     let kit = kit();
     let pushed = result(&kit, "", json!({"body": "{\"task_id\":1}", "content_type": "text"})).await;
+    assert_shape(&PUSHED, &pushed);
     assert_eq!(pushed["metadata"]["metrics"]["backlog_count"], 1);
     assert_eq!(pushed["metadata"]["metrics"]["backlog_bytes"], 13);
 
     let pulled = result(&kit, "/pull", json!({"visibility_timeout_ms": 1000})).await;
+    assert_shape(&PULLED, &pulled);
     assert_eq!(pulled["message_backlog_count"], 1);
     let message = &pulled["messages"][0];
     let (id, lease) = (message["id"].as_str().unwrap(), message["lease_id"].as_str().unwrap());
@@ -73,6 +79,7 @@ async fn a_message_from_beginning_to_end() {
     let acked = result(&kit, "/ack", json!({"acks": [{"lease_id": lease}]})).await;
     assert_eq!(acked, json!({"ackCount": 1, "retryCount": 0, "warnings": {}}));
     let again = result(&kit, "/ack", json!({"acks": [{"lease_id": lease}]})).await;
+    assert_shape(&ACKED, &again);
     assert_eq!((&again["ackCount"], again["warnings"][lease].is_string()), (&json!(0), true));
     assert_eq!(result(&kit, "/pull", json!({})).await["message_backlog_count"], 0);
 }
@@ -94,7 +101,7 @@ async fn messages_come_in_order_and_to_one_consumer_each() {
 }
 
 #[tokio::test]
-async fn an_expired_lease_shows_the_message_again_and_is_stale() {
+async fn an_expired_lease_is_stale_and_its_message_visible_again() {
     let kit = kit();
     result(&kit, "", json!({"body": "a"})).await;
     let first = pull(&kit, 1).await;
@@ -135,8 +142,8 @@ async fn a_retry_waits_for_its_delay() {
     assert_eq!(bodies(&pull(&kit, 3).await), ["c"]);
 }
 
-/// Pulls what there is and says which bodies with which attempts came; the leases are left to run out.
-async fn neglect(kit: &Kit, base: &str) -> Vec<(String, i64)> {
+/// Pulls with leases that expire at once. Returns the bodies and attempts.
+async fn let_expire(kit: &Kit, base: &str) -> Vec<(String, i64)> {
     let pulled =
         call(kit, &format!("{base}/pull"), json!({"batch_size": 100, "visibility_timeout_ms": 0})).await.json();
     let messages = pulled["result"]["messages"].as_array().unwrap();
@@ -144,72 +151,7 @@ async fn neglect(kit: &Kit, base: &str) -> Vec<(String, i64)> {
 }
 
 #[tokio::test]
-async fn a_message_that_is_never_acknowledged_becomes_a_dead_letter() {
-    let kit = kit();
-    let dead = BASE.replace("inference", "inference-dlq");
-    let pushed = result(&kit, "", json!({"body": "貓"})).await;
-    for attempt in 1..=4 {
-        assert!(neglect(&kit, &dead).await.is_empty(), "attempt {attempt}");
-        assert_eq!(neglect(&kit, BASE).await, [("貓".to_string(), attempt)]);
-    }
-    // Seen there at once, though nobody has asked for the queue it comes from.
-    for attempt in 1..=9 {
-        assert_eq!(neglect(&kit, &dead).await, [("貓".to_string(), attempt)], "and never leaves it");
-    }
-    let left = result(&kit, "/pull", json!({})).await;
-    assert_eq!((&left["messages"], &left["message_backlog_count"]), (&json!([]), &json!(0)));
-    let there = call(&kit, &format!("{dead}/pull"), json!({})).await.json()["result"].take();
-    let (metrics, message) = (&there["metadata"]["metrics"], &there["messages"][0]);
-    assert_eq!((&metrics["backlog_count"], &metrics["backlog_bytes"]), (&json!(1), &json!(3)));
-    assert_eq!(metrics["oldest_message_timestamp_ms"], message["timestamp_ms"]);
-    assert!(
-        pushed["metadata"]["metrics"]["oldest_message_timestamp_ms"] == message["timestamp_ms"],
-        "as it was pushed"
-    );
-    let ack = json!({"acks": [{"lease_id": message["lease_id"]}]});
-    assert_eq!(call(&kit, &format!("{dead}/ack"), ack).await.json()["result"]["ackCount"], 1);
-    assert_eq!(kit.number("SELECT count(*) FROM queue_messages").await, 0);
-}
-
-#[tokio::test]
-async fn the_last_retry_asked_for_is_a_dead_letter_at_once() {
-    let kit = kit();
-    let dead = BASE.replace("inference", "inference-dlq");
-    for body in ["given back", "done at last"] {
-        result(&kit, "", json!({"body": body})).await;
-    }
-    for attempt in 1..=4 {
-        let pulled = pull(&kit, 5).await;
-        assert_eq!(pulled[0]["attempts"], attempt);
-        let leases: Vec<Value> =
-            pulled.iter().map(|m| json!({"lease_id": m["lease_id"], "delay_seconds": 60})).collect();
-        let body =
-            if attempt < 4 { json!({"retries": leases}) } else { json!({"acks": [leases[1]], "retries": [leases[0]]}) };
-        let settled = result(&kit, "/ack", body).await;
-        assert_eq!(settled["warnings"], json!({}));
-        wait(&kit, if attempt < 4 { 60_000 } else { 0 }).await;
-    }
-    // Its delay was for the next attempt, which there is not.
-    assert_eq!(neglect(&kit, &dead).await, [("given back".to_string(), 1)]);
-    assert!(neglect(&kit, BASE).await.is_empty());
-}
-
-#[tokio::test]
-async fn a_lease_that_still_holds_is_no_dead_letter() {
-    let kit = kit();
-    result(&kit, "", json!({"body": "a"})).await;
-    for _ in 1..=3 {
-        neglect(&kit, BASE).await;
-    }
-    let last = pull(&kit, 1).await;
-    assert_eq!(last[0]["attempts"], 4);
-    assert!(pull(&kit, 1).await.is_empty());
-    assert!(neglect(&kit, &BASE.replace("inference", "inference-dlq")).await.is_empty());
-    assert_eq!(result(&kit, "/ack", json!({"acks": [{"lease_id": last[0]["lease_id"]}]})).await["ackCount"], 1);
-}
-
-#[tokio::test]
-async fn the_backlog_is_what_there_is() {
+async fn the_backlog_counts_what_the_queue_holds() {
     let kit = kit();
     let training = BASE.replace("inference", "training");
     for body in ["a", "bb", "貓"] {
@@ -220,7 +162,7 @@ async fn the_backlog_is_what_there_is() {
     let leases: Vec<Value> = pull(&kit, 2).await.iter().map(|m| json!({"lease_id": m["lease_id"]})).collect();
     result(&kit, "/ack", json!({"acks": [leases[0]], "retries": [leases[1]]})).await;
     for _ in 0..5 {
-        neglect(&kit, &training).await;
+        let_expire(&kit, &training).await;
     }
     let differ = "SELECT count(*) FROM (SELECT queue, count(*) AS n, sum(length(CAST(body AS BLOB))) AS b \
                   FROM queue_messages GROUP BY queue) c FULL JOIN (SELECT * FROM queue_backlogs WHERE messages > 0) k \
@@ -231,7 +173,7 @@ async fn the_backlog_is_what_there_is() {
 }
 
 #[tokio::test]
-async fn delayed_messages_are_not_seen_before() {
+async fn delayed_messages_are_invisible_until_their_time() {
     let kit = kit();
     let messages =
         json!([{"body": "early", "delay_seconds": 0}, {"body": "late", "delay_seconds": 60}, {"body": "standing"}]);
@@ -245,7 +187,7 @@ async fn delayed_messages_are_not_seen_before() {
 }
 
 #[tokio::test]
-async fn bodies_survive_as_text_and_json() {
+async fn bodies_are_returned_as_text_or_base64_of_json() {
     let kit = kit();
     for text in ["", " 貓 ", "\"quoted\\\"", "a\u{0}b\n", "{\"x\":1}"] {
         result(&kit, "", json!({"body": text})).await;
@@ -265,7 +207,7 @@ async fn bodies_survive_as_text_and_json() {
 }
 
 #[tokio::test]
-async fn queues_are_apart() {
+async fn queues_are_separate() {
     let kit = kit();
     let training = BASE.replace("inference", "training");
     assert_eq!(call(&kit, &training, json!({"body": "t"})).await.status, 200);
@@ -286,126 +228,39 @@ async fn queues_are_apart() {
     }
 }
 
-#[tokio::test]
-async fn only_holders_of_the_token_may_use_it() {
-    let mut kit = kit();
-    let ann = kit.user("ann").await;
-    let runner = web::mint_runner(&kit.config, web::RunnerToken { server_id: 1, epoch: 1 }, kit.now()).unwrap();
-    for path in ["", "/pull", "/ack", "/batch"].map(|what| format!("{BASE}{what}")) {
-        let none = kit.post(&path, json!({"body": "x"})).send().await;
-        assert_eq!((none.status, none.header("www-authenticate")), (401, "Bearer"));
-        assert!(error(&none).starts_with("10401 unauthenticated: "));
-        for token in [ann.token.as_str(), &runner, "queue-token-queue-toke", "queue-token-queue-token2", "x"] {
-            let reply = kit.post(&path, json!({"body": "x"})).bearer(token).send().await;
-            assert!(reply.status == 401 && error(&reply).starts_with("10401 invalid_token: "), "{token}");
-        }
-        let unread = kit.call("POST", &path).body("application/json", "{").send().await;
-        assert_eq!(unread.status, 401, "settled before the body is read");
-    }
-    let unknown = kit.post(&BASE.replace("inference", "other"), json!({})).send().await;
-    assert_eq!(unknown.status, 401, "nor does anyone learn which queues there are");
-    kit.config.queue_token.clear();
-    assert_eq!(kit.post(BASE, json!({"body": "x"})).bearer("").send().await.status, 401, "no token, no queue");
-    assert_eq!(kit.number("SELECT count(*) FROM queue_messages").await, 0);
-}
-
-#[tokio::test]
-async fn bad_requests_are_named_and_change_nothing() {
-    let kit = kit();
-    result(&kit, "", json!({"body": "a"})).await;
-    let lease = pull(&kit, 1).await[0]["lease_id"].clone();
-    let many = |n| (0..n).map(|_| json!({"body": "x", "lease_id": "x"})).collect::<Vec<_>>();
-    for (what, body, code) in [
-        ("/pull", json!([]), "malformed_json"),
-        ("/pull", json!({"batch_size": 0}), "invalid_parameter: batch_size"),
-        ("/pull", json!({"batch_size": 101}), "invalid_parameter: batch_size"),
-        ("/pull", json!({"batch_size": "5"}), "invalid_parameter: batch_size"),
-        ("/pull", json!({"batch_size": 1e300}), "invalid_parameter: batch_size"),
-        ("/pull", json!({"visibility_timeout_ms": -1}), "invalid_parameter: visibility_timeout_ms"),
-        ("/pull", json!({"visibility_timeout_ms": 43_200_001}), "invalid_parameter: visibility_timeout_ms"),
-        ("/ack", json!({"acks": {"lease_id": lease}}), "invalid_parameter: acks"),
-        ("/ack", json!({"acks": [lease]}), "invalid_parameter: acks"),
-        ("/ack", json!({"acks": [{"lease_id": lease}, {}]}), "invalid_parameter: acks"),
-        ("/ack", json!({"acks": many(101)}), "invalid_parameter: acks"),
-        (
-            "/ack",
-            json!({"acks": [{"lease_id": lease}], "retries": [{"lease_id": lease, "delay_seconds": -1}]}),
-            "invalid_parameter: retries",
-        ),
-        ("/ack", json!({"retries": [{"lease_id": lease, "delay_seconds": 43_201}]}), "invalid_parameter: retries"),
-        ("", json!({}), "missing_parameter: body"),
-        ("", json!({"body": null}), "missing_parameter: body"),
-        ("", json!({"body": 7, "content_type": "text"}), "invalid_parameter: body"),
-        ("", json!({"body": "x", "content_type": "bytes"}), "invalid_parameter: content_type"),
-        ("", json!({"body": "x", "delay_seconds": 43_201}), "invalid_parameter: delay_seconds"),
-        ("/batch", json!({}), "missing_parameter: messages"),
-        ("/batch", json!({"messages": []}), "missing_parameter: messages"),
-        ("/batch", json!({"messages": many(101)}), "invalid_parameter: messages"),
-        ("/batch", json!({"messages": [{"body": "x"}, {}]}), "invalid_parameter: messages"),
-        (
-            "/batch",
-            json!({"messages": [{"body": "x"}, {"body": 7, "content_type": "text"}]}),
-            "invalid_parameter: body",
-        ),
-    ] {
-        let reply = call(&kit, &format!("{BASE}{what}"), body.clone()).await;
-        assert!(reply.status == 400 && error(&reply).starts_with(&format!("10400 {code}")), "{body} {}", reply.text());
-    }
-    for (what, body, status) in [
-        ("/pull", b"{".to_vec(), 400),
-        ("", b"{\"body\":\"\\ud800\"}".to_vec(), 400),
-        ("/pull", vec![b' '; 10 << 20], 413),
-        ("", vec![b' '; 10 << 20], 413),
-        ("", serde_json::to_vec(&json!({"body": "x".repeat(128_001)})).unwrap(), 413),
-        (
-            "/batch",
-            serde_json::to_vec(&json!({"messages": vec![json!({"body": "x".repeat(86_000)}); 3]})).unwrap(),
-            413,
-        ),
-    ] {
-        let call = kit.call("POST", &format!("{BASE}{what}")).body("application/json", body);
-        assert_eq!(call.bearer(&kit.config.queue_token).send().await.status, status);
-    }
-    let get = kit.get(BASE).bearer(&kit.config.queue_token).send().await;
-    assert_eq!((get.status, error(&get).starts_with("10405 method_not_allowed")), (405, true));
-    assert_eq!(kit.number("SELECT count(*) FROM queue_messages WHERE lease_id IS NOT NULL AND attempts = 1").await, 1);
-    assert_eq!(kit.number("SELECT count(*) FROM queue_messages").await, 1);
-
-    let largest = json!({"messages": [{"body": "\u{1}".repeat(128_000)}, {"body": "\u{1}".repeat(128_000)}]});
-    result(&kit, "/batch", largest).await;
-    assert_eq!(pull(&kit, 5).await.len(), 2, "the largest that is allowed");
-}
-
-/// How the database would look for the rows of `queue_messages`.
-async fn plan(kit: &Kit, stmt: Stmt) -> String {
-    let explain = Stmt::new(format!("EXPLAIN QUERY PLAN {}", stmt.sql), stmt.args);
-    let rows = kit.cx().ports.sql.run(vec![explain]).await.unwrap().remove(0);
-    let steps = rows.iter().filter_map(|row| row.text("detail").map(str::to_string));
+/// SQLite's plan for the rows of `queue_messages`.
+async fn plan(kit: &Kit, query: Query) -> String {
+    let mut tx = Tx::system(&kit.runtime());
+    let explained = tx.push(query.wrap(|sql| format!("EXPLAIN QUERY PLAN {sql}"), []));
+    let outcome = tx.run().await.unwrap();
+    let steps = outcome.rows(explained).iter().filter_map(|row| row.text("detail").map(str::to_string));
     steps.filter(|step| step.contains("queue_messages")).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
-async fn nothing_takes_longer_the_more_messages_there_are() {
+async fn every_statement_finds_its_rows_by_an_index() {
     let kit = kit();
-    let ack = Ack { acks: vec!["x".into()], retries: vec![("y".into(), 1)] };
-    let pull = Pull { batch_size: 1, visibility_ms: 1 };
-    for (stmt, found) in [
-        (store::lease("inference", &pull), "queue_messages_visible (queue=? AND visible_at<?)"),
-        (store::bury("inference"), "queue_messages_exhausted (queue=?)"),
-        (store::backlog("inference"), "queue_messages_age (queue=?)"),
-        (store::expire("inference", &ack), "(lease_id=?)"),
-        (store::held("inference", &ack), "(lease_id=?)"),
-        (store::settle("inference", &ack), "(lease_id=?)"),
-        (store::give_back("inference", &ack), "(lease_id=?)"),
+    let ack = Ack {
+        acks: vec![Done { lease_id: "x".into() }],
+        retries: vec![Retry { lease_id: "y".into(), delay_seconds: 1 }],
+    };
+    let pull = Pull { batch_size: 1, visibility_timeout_ms: 1 };
+    for (query, found) in [
+        (sql::lease("inference", &pull), "queue_messages_visible (queue=? AND visible_at<?)"),
+        (sql::dead_letter("inference"), "queue_messages_exhausted (queue=?)"),
+        (sql::backlog("inference"), "queue_messages_age (queue=?)"),
+        (sql::end_expired_leases("inference", &ack), "(lease_id=?)"),
+        (sql::valid_leases("inference", &ack), "(lease_id=?)"),
+        (sql::remove("inference", &ack), "(lease_id=?)"),
+        (sql::retry("inference", &ack), "(lease_id=?)"),
     ] {
-        let sql = stmt.sql.clone();
-        let plan = plan(&kit, stmt).await;
-        assert!(plan.contains(found) && !plan.contains("SCAN"), "{sql}\n{plan}");
+        let plan = plan(&kit, query.clone()).await;
+        assert!(plan.contains(found) && !plan.contains("SCAN"), "{query:?}\n{plan}");
     }
 }
 
 #[tokio::test]
-async fn one_round_trip_each() {
+async fn each_request_is_one_transaction() {
     let kit = kit();
     kit.batches();
     for (what, body) in [

@@ -1,7 +1,10 @@
 //! The routes over in-memory SQLite with the real migrations.
 
-use edge::native::{Account, Kit, Reply};
+use protocol::runner::{Heartbeat, Register, Registered, secret_purpose};
 use serde_json::{Value, json};
+use testkit::{Account, Kit, Reply, rules};
+
+use crate::sql::MODELS;
 
 const TOKEN: &str = "registration-token";
 
@@ -10,7 +13,9 @@ fn kit() -> Kit {
 }
 
 fn runner(name: &str) -> Value {
-    json!({"name": name, "type": "inference", "gpu": "H200", "memory": 150_754_820_096_i64, "version": "0.1.0", "models": ["tiny"]})
+    let (kind, gpu, version) = ("inference".into(), "H200".into(), "0.1.0".into());
+    let memory = 150_754_820_096;
+    json!(Register { name: name.into(), kind, gpu, memory, version, models: vec!["tiny".into()] })
 }
 
 async fn register(kit: &Kit, name: &str) -> Value {
@@ -21,7 +26,8 @@ async fn register(kit: &Kit, name: &str) -> Value {
 
 async fn beat(kit: &Kit, registered: &Value, status: &str) -> Reply {
     let path = format!("/api/servers/{}/heartbeat", registered["id"]);
-    let call = kit.post(&path, json!({"status": status, "models": ["tiny"]}));
+    let heartbeat = Heartbeat { status: status.into(), models: vec!["tiny".into()], loaded: Vec::new() };
+    let call = kit.post(&path, json!(heartbeat));
     call.bearer(registered["token"].as_str().unwrap()).send().await
 }
 
@@ -35,14 +41,15 @@ fn openapi_is_fresh() {
 }
 
 #[tokio::test]
-async fn a_server_from_beginning_to_end() {
+async fn a_server_is_registered_changed_and_deleted() {
     let kit = kit();
     let root = kit.admin("root").await;
     let call = kit.post("/api/servers/register", runner("gpu-1")).bearer(TOKEN).header("cf-connecting-ip", "192.0.2.7");
     let made = call.send().await;
     assert_eq!((made.status, made.header("location")), (201, "/api/servers/1"));
     let expected = json!({"id": 1, "name": "gpu-1", "type": "推理", "ip": "192.0.2.7", "port": 0, "status": "初始化",
-        "username": "", "models": [{"name": "tiny", "loaded": false, "memory": null, "model_id": null}], "gpu": "H200", "memory": 150_754_820_096_i64, "version": "0.1.0",
+        "username": "", "models": [{"name": "tiny", "loaded": false, "memory": null, "model_id": null}],
+        "gpu": "H200", "memory": 150_754_820_096_i64, "version": "0.1.0",
         "last_seen": "2026-11-20T00:00:00.000Z", "created_at": "2026-11-20T00:00:00.000Z",
         "updated_at": "2026-11-20T00:00:00.000Z"});
     assert_eq!(kit.get("/api/servers/1").by(&root).send().await.json(), expected);
@@ -61,12 +68,13 @@ async fn a_server_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn what_a_runner_is_given_signs_its_callbacks() {
+async fn the_secret_of_a_registration_is_derived_from_its_epoch() {
     let kit = kit();
     let registered = register(&kit, "gpu-1").await;
+    testkit::assert_shape(&crate::REGISTERED, &registered);
+    assert!(serde_json::from_value::<Registered>(registered.clone()).is_ok());
     assert_eq!(registered["runner_id"], "1.1");
-    let purpose = domain::runner::secret_purpose(1, 1);
-    let expected = domain::webhook::derive(kit.config.runner_key.as_bytes(), &purpose);
+    let expected = protocol::webhook::derive(kit.config.runner_key.as_bytes(), &secret_purpose(1, 1));
     assert_eq!(registered["secret"], expected.text());
     let again = register(&kit, "gpu-1").await;
     assert_eq!((&again["id"], &again["runner_id"]), (&json!(1), &json!("1.2")));
@@ -74,7 +82,7 @@ async fn what_a_runner_is_given_signs_its_callbacks() {
 }
 
 #[tokio::test]
-async fn heartbeats_decide_the_status() {
+async fn the_status_is_that_of_the_last_heartbeat_of_the_last_minute() {
     let kit = kit();
     let root = kit.admin("root").await;
     let first = register(&kit, "gpu-1").await;
@@ -96,7 +104,7 @@ async fn heartbeats_decide_the_status() {
 }
 
 #[tokio::test]
-async fn what_is_loaded_is_shown_as_it_changes() {
+async fn loaded_models_are_shown_as_they_change() {
     let kit = kit();
     let root = kit.admin("root").await;
     let mut registration = runner("gpu-1");
@@ -107,9 +115,12 @@ async fn what_is_loaded_is_shown_as_it_changes() {
         let body = json!({"status": "working", "models": ["tiny", "big"], "loaded": loaded});
         kit.post("/api/servers/1/heartbeat", body).bearer(token).send()
     };
-    let entry = |name: &str, memory: Value, model: Value| json!({"name": name, "loaded": !memory.is_null(), "memory": memory, "model_id": model});
+    let entry = |name: &str, memory: Value, model_id: Value| {
+        let loaded = !memory.is_null();
+        json!({"name": name, "loaded": loaded, "memory": memory, "model_id": model_id})
+    };
     let none = Value::Null;
-    // One of the edge's is called as one of its own, which is not loaded.
+    // A model of the edge has the name of a local one, which is not loaded.
     for (loaded, shown) in [
         (json!([]), json!([entry("tiny", none.clone(), none.clone()), entry("big", none.clone(), none.clone())])),
         (
@@ -131,9 +142,10 @@ async fn what_is_loaded_is_shown_as_it_changes() {
         }
         let server = kit.get("/api/servers/1").by(&root).send().await.json();
         assert_eq!(server["models"], shown);
+        testkit::assert_shape(&MODELS, &server["models"]);
         assert_eq!((&server["gpu"], &server["status"]), (&json!("H200"), &json!("工作中")));
     }
-    assert_eq!(kit.told().await.len(), 4, "registered, and each change once");
+    assert_eq!(kit.published().await.len(), 4, "registered, and each change once");
     for bad in [
         json!({}),
         json!(["tiny"]),
@@ -147,7 +159,7 @@ async fn what_is_loaded_is_shown_as_it_changes() {
 }
 
 #[tokio::test]
-async fn registering_again_ends_the_registration_before() {
+async fn registering_again_ends_the_earlier_registration() {
     let kit = kit();
     let root = kit.admin("root").await;
     let first = register(&kit, "gpu-1").await;
@@ -161,7 +173,7 @@ async fn registering_again_ends_the_registration_before() {
 }
 
 #[tokio::test]
-async fn every_token_opens_only_its_own_door() {
+async fn each_token_is_accepted_only_for_its_own_purpose() {
     let kit = kit();
     let (ann, root) = (kit.user("ann").await, kit.admin("root").await);
     let (one, two) = (register(&kit, "gpu-1").await, register(&kit, "gpu-2").await);
@@ -247,7 +259,7 @@ async fn lists_filter_and_sort() {
 }
 
 #[tokio::test]
-async fn bad_requests_are_named_and_change_nothing() {
+async fn refused_requests_name_the_field_and_change_nothing() {
     let kit = kit();
     let root = kit.admin("root").await;
     let broken = |field: &str, value: Value| {
@@ -255,39 +267,35 @@ async fn bad_requests_are_named_and_change_nothing() {
         body[field] = value;
         body
     };
-    for (body, error) in [
-        (json!([]), "malformed_json"),
-        (json!({}), "missing_parameter:name"),
-        (broken("name", json!("")), "invalid_parameter:name"),
-        (broken("name", json!("a,b")), "invalid_parameter:name"),
-        (broken("name", json!("長".repeat(65))), "invalid_parameter:name"),
-        (broken("type", json!("drawing")), "invalid_parameter:type"),
-        (broken("type", Value::Null), "missing_parameter:type"),
-        (broken("gpu", json!("\u{1b}[31m")), "invalid_parameter:gpu"),
-        (broken("memory", json!(-1)), "invalid_parameter:memory"),
-        (broken("memory", json!(9_007_199_254_740_992_i64)), "invalid_parameter:memory"),
-        (broken("memory", json!(1e300)), "invalid_parameter:memory"),
-        (broken("models", json!("tiny")), "invalid_parameter:models"),
-        (broken("models", json!([7])), "invalid_parameter:models"),
-        (broken("models", json!(vec!["m"; 201])), "invalid_parameter:models"),
-    ] {
-        let reply = kit.post("/api/servers/register", body).bearer(TOKEN).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), (400, error));
-    }
-    let post = |body: Vec<u8>| kit.call("POST", "/api/servers/register").bearer(TOKEN).body("application/json", body);
-    assert_eq!(post(b"{\"name\":\"\\ud800\"}".to_vec()).send().await.error(), "malformed_json");
-    assert_eq!(post(vec![b' '; 10 << 20]).send().await.status, 413);
+    let refusals = [
+        (json!({}), "400 missing_parameter:name"),
+        (broken("name", json!("")), "400 invalid_parameter:name"),
+        (broken("name", json!("a,b")), "400 invalid_parameter:name"),
+        (broken("name", json!("長".repeat(65))), "400 invalid_parameter:name"),
+        (broken("type", json!("drawing")), "400 invalid_parameter:type"),
+        (broken("type", Value::Null), "400 missing_parameter:type"),
+        (broken("gpu", json!("\u{1b}[31m")), "400 invalid_parameter:gpu"),
+        (broken("memory", json!(-1)), "400 invalid_parameter:memory"),
+        (broken("memory", json!(9_007_199_254_740_992_i64)), "400 invalid_parameter:memory"),
+        (broken("memory", json!(1e300)), "400 invalid_parameter:memory"),
+        (broken("models", Value::Null), "400 missing_parameter:models"),
+        (broken("models", json!("tiny")), "400 invalid_parameter:models"),
+        (broken("models", json!([7])), "400 invalid_parameter:models"),
+        (broken("models", json!(vec!["m"; 201])), "400 invalid_parameter:models"),
+    ];
+    let deployment = Account { id: 0, session_id: String::new(), token: TOKEN.into() };
+    rules::refuses_bodies(&kit, "POST", "/api/servers/register", &deployment, &refusals).await;
+    rules::refuses_malformed_bodies(&kit, "POST", "/api/servers/register", &deployment).await;
     assert_eq!(kit.number("SELECT count(*) FROM servers").await, 0);
 
     let registered = register(&kit, "gpu-1").await;
     assert_eq!(beat(&kit, &registered, "asleep").await.error(), "invalid_parameter:status");
-    for (body, error) in [
-        (json!({}), "nothing_to_change"),
-        (json!({"port": 65_536}), "invalid_parameter:port"),
-        (json!({"name": 1}), "invalid_parameter:name"),
-    ] {
-        assert_eq!(kit.patch("/api/servers/1", body).by(&root).send().await.error(), error);
-    }
+    let refusals = [
+        (json!({}), "400 nothing_to_change"),
+        (json!({"port": 65_536}), "400 invalid_parameter:port"),
+        (json!({"name": 1}), "400 invalid_parameter:name"),
+    ];
+    rules::refuses_bodies(&kit, "PATCH", "/api/servers/1", &root, &refusals).await;
     for path in ["/api/servers/0", "/api/servers/-1", "/api/servers/register", "/api/servers/9007199254740992"] {
         assert!([404, 405].contains(&kit.get(path).by(&root).send().await.status), "{path}");
     }
@@ -296,7 +304,7 @@ async fn bad_requests_are_named_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn one_round_trip_each() {
+async fn each_request_is_one_transaction() {
     let kit = kit();
     let root = kit.admin("root").await;
     let registered = register(&kit, "gpu-1").await;
@@ -314,17 +322,17 @@ async fn one_round_trip_each() {
 }
 
 #[tokio::test]
-async fn watching_administrators_are_told_of_changes_only() {
+async fn heartbeats_that_change_nothing_are_not_published() {
     let kit = kit();
     let registered = register(&kit, "gpu-1").await;
     for (wait, status) in [(1000, "idle"), (1000, "idle"), (1000, "working"), (60_000, "working")] {
         kit.wait(wait);
         beat(&kit, &registered, status).await;
     }
-    let told = kit.told().await;
-    let seen: Vec<&str> = told.iter().map(|(_, e)| e.owner.as_ref().unwrap().v1.as_str()).collect();
+    let events = kit.published().await;
+    let seen: Vec<&str> = events.iter().map(|(_, e)| e.owner.as_ref().unwrap().text("v1").unwrap()).collect();
     assert_eq!(seen.len(), 4, "registered, idle, working, back: {seen:?}");
     assert!(seen[1].contains("閒置") && seen[2].contains("工作中") && seen[3].contains("工作中"));
-    assert!(told.iter().all(|(room, event)| room == "servers/1" && event.public.is_none() && !event.end));
-    assert!(told.windows(2).all(|pair| pair[0].1.seq < pair[1].1.seq));
+    assert!(events.iter().all(|(room, event)| room == "servers/1" && event.public.is_none() && !event.end));
+    assert!(events.windows(2).all(|pair| pair[0].1.seq < pair[1].1.seq));
 }

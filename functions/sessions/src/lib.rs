@@ -1,45 +1,56 @@
-//! `/api/sessions`: logging in and out, and the places one is logged in at. `/api/tickets`: one-time stand-ins for a
-//! token where no header can be sent. A session is seen by its user and by administrators; to others it is not there.
+//! `/api/sessions`: logging in and out, and the list of a user's sessions. `/api/tickets`: one-time tickets in place of
+//! a token where no header can be sent. A session is seen by its user and by administrators; for others it does not
+//! exist.
 
 mod api;
 mod login;
 mod model;
-mod store;
+mod sql;
 #[cfg(test)]
 mod tests;
 
-use web::{Access, App, Dialect, Op, Replies, Routes};
+use store::{Property, Shape};
+use web::{Access, App, Dialect, FormData, Operation, Replies, Routes};
 
 use crate::model::{Credentials, SessionPatch};
-use crate::store::SESSIONS;
+use crate::sql::SESSIONS;
 
+/// The operations.
 pub fn routes() -> App {
-    const LOGIN: Op = Op::create(
+    const LOGIN: Operation = Operation::create(
         "/api/sessions",
         &SESSIONS,
         &Credentials::FORM,
         "Log in: the session, and the `token` to send as `Authorization: Bearer`",
     )
     .open();
-    const TICKET: Op = Op::other(
+    const TICKET: Operation = Operation::other(
         "POST",
         "/api/tickets",
-        "A one-time `ticket` for `?ticket=` of a WebSocket or an event stream, good for 30 seconds",
-        Replies::Object(201, "`ticket` and `expires_at`"),
+        "A one-time `ticket` for `?ticket=` of a WebSocket or an event stream, valid for 30 seconds",
+        Replies::Json { status: 201, about: "The ticket", shape: &TICKET_SHAPE },
     )
     .secured()
     .needs(Access::Read);
     Routes::new("sessions", Dialect::Plain)
         .on(
-            Op::list("/api/sessions", &SESSIONS, "List one's sessions; administrators see everyone's").secured(),
+            Operation::list("/api/sessions", &SESSIONS, "List your sessions; administrators see all").secured(),
             api::list,
         )
         .on(LOGIN, login::login)
-        .on(Op::read("/api/sessions/{id}", &SESSIONS, "Read a session, or watch it over a WebSocket"), api::read)
-        .on(Op::update("/api/sessions/{id}", &SESSIONS, &SessionPatch::FORM, "Rename or extend a session"), api::update)
-        .on(Op::delete("/api/sessions/{id}", "Log out, at once"), api::delete)
+        .on(Operation::read("/api/sessions/{id}", &SESSIONS, "Read a session, or watch it over a WebSocket"), api::read)
+        .on(
+            Operation::update("/api/sessions/{id}", &SESSIONS, &SessionPatch::FORM, "Rename or extend a session"),
+            api::update,
+        )
+        .on(Operation::delete("/api/sessions/{id}", "Log out at once"), api::delete)
         .on(TICKET, api::ticket)
         .build()
 }
+
+const TICKET_SHAPE: Shape = Shape::Object(&[
+    Property::new("ticket", Shape::Text, "32 hex digits."),
+    Property::new("expires_at", Shape::Time, "The end of its validity; `expiresAt` in v0."),
+]);
 
 edge::entry!(crate::routes);

@@ -1,66 +1,39 @@
 //! What may be sent about a session.
 
-use domain::error::Arg;
-use domain::form::{Field, Form, Rule};
-use domain::messages::INVALID_PARAMETER;
-use domain::{Error, Millis};
-use serde_json::Value;
+use domain::{Error, Millis, phrases};
+use web::{Default, FieldType, Input};
 
-/// How long a session lasts unless it is extended.
-pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+const NAME: Input = Input::new(FieldType::Text { min: 0, max: 64 }, "Name of the device", "裝置名稱");
 
-const NAME: Field = Field::optional("name", Rule::Text { min: 0, max: 64 }, ("Name of the device", "裝置名稱"));
+/// The latest end that may be asked for, in days from now.
+const MAX_DAYS: i64 = 365;
 
-/// The farthest end that may be asked for.
-const FARTHEST_MS: i64 = 365 * 24 * 60 * 60 * 1000;
-
-pub struct Credentials {
-    pub email: String,
-    pub password: String,
-    pub name: String,
-}
-
-impl Credentials {
-    pub const FORM: Form = Form(&[
-        Field::required("email", Rule::Email, ("E-mail", "電子郵件")),
-        Field::required("password", Rule::Secret { min: 1, max: 256 }, ("Password", "密碼")),
-        NAME,
-    ]);
-
-    pub fn read(body: &Value) -> Result<Credentials, Error> {
-        let values = Self::FORM.create(body)?;
-        let text = |name| values.text(name).unwrap_or_default();
-        Ok(Credentials { email: text("email"), password: text("password"), name: text("name") })
+web::form! {
+    pub struct Credentials {
+        pub email: String = Input::new(FieldType::Email, "E-mail", "電子郵件"),
+        pub password: String = Input::new(FieldType::Secret { min: 1, max: 256 }, "Password", "密碼"),
+        pub name: String = NAME.or(Default::Text("")),
     }
 }
 
-/// A new name, a new end.
-pub struct SessionPatch {
-    pub name: Option<String>,
-    pub expires_at: Option<Millis>,
-    /// At least this long; never shortens.
-    pub at_least: Option<Millis>,
+web::patch! {
+    pub struct SessionPatch {
+        pub name: String = NAME,
+        pub expires_at: Millis = Input::new(FieldType::Time, "End, at most 365 days ahead", "到期時間，最多 365 天後"),
+        /// Extends the session to 30 days from now; never shortens it.
+        pub extend: bool = Input::new(FieldType::Bool, "Extend by 30 days from now", "自現在起延長 30 天"),
+    }
 }
 
 impl SessionPatch {
-    pub const FORM: Form = Form(&[
-        NAME,
-        Field::optional("expires_at", Rule::Time, ("End, at most 365 days ahead", "到期時間，最多 365 天後")),
-        Field::optional("extend", Rule::Bool, ("Extend by 30 days from now", "自現在起延長 30 天")),
-    ]);
-
-    pub fn read(body: &Value, now: Millis) -> Result<SessionPatch, Error> {
-        let values = Self::FORM.patch(body)?;
-        let expires_at = values.int("expires_at").map(Millis);
-        if expires_at.is_some_and(|end| end <= now || end > now.plus(FARTHEST_MS)) {
-            let phrase = Arg::Phrase {
-                en: "a time within the next 365 days".into(),
-                hant: "接下來 365 天內的時間".into(),
-                hans: "接下来 365 天内的时间".into(),
-            };
-            return Err(INVALID_PARAMETER.on("expires_at").arg("expires_at").phrase(phrase));
+    /// Refuses an end that is past or more than `MAX_DAYS` ahead.
+    pub fn require_end_within_a_year(&self, now: Millis) -> Result<(), Error> {
+        let latest = now.plus(MAX_DAYS * 24 * 60 * 60 * 1000);
+        match self.expires_at {
+            Some(end) if end <= now || end > latest => {
+                Err(Error::invalid("expires_at", phrases::TIME_WITHIN_DAYS.with([MAX_DAYS])))
+            }
+            _ => Ok(()),
         }
-        let extend = values.bool("extend").unwrap_or(false);
-        Ok(SessionPatch { name: values.text("name"), expires_at, at_least: extend.then(|| now.plus(LIFETIME_MS)) })
     }
 }

@@ -1,7 +1,9 @@
 //! The routes over in-memory SQLite with the real migrations.
 
-use edge::native::{Account, Kit, Reply};
 use serde_json::{Value, json};
+use testkit::{Account, Kit, Reply, assert_shape, rules};
+
+use crate::sql::{self, NewSession, VerifiedUser};
 
 const PASSWORD: &str = "correct horse 電池";
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -13,16 +15,20 @@ fn kit() -> Kit {
 /// A user who can log in with `PASSWORD`.
 async fn user(kit: &Kit, name: &str) -> Account {
     let account = kit.user(name).await;
-    let phc = web::password::hash(&kit.cx(), PASSWORD).unwrap();
+    let phc = web::password::hash(&kit.runtime(), PASSWORD).unwrap();
     kit.sql("UPDATE users SET password = ?1 WHERE id = ?2", [phc.into(), account.id.into()]).await;
     account
+}
+
+fn new_session(id: &str) -> NewSession {
+    NewSession { id: id.into(), name: "".into(), ip: "".into(), user_agent: "".into() }
 }
 
 async fn login(kit: &Kit, name: &str, password: &str) -> Reply {
     kit.post("/api/sessions", json!({"email": format!("{name}@example.com"), "password": password})).send().await
 }
 
-/// The session and its token as an account to act as.
+/// The account that authenticates with a session's token.
 fn account(session: &Value) -> Account {
     Account {
         id: session["user_id"].as_i64().unwrap(),
@@ -73,7 +79,7 @@ async fn a_session_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn wrong_addresses_and_wrong_passwords_look_the_same() {
+async fn unknown_addresses_and_wrong_passwords_get_the_same_reply() {
     let kit = kit();
     user(&kit, "ann").await;
     kit.user("unusable").await;
@@ -87,7 +93,7 @@ async fn wrong_addresses_and_wrong_passwords_look_the_same() {
 }
 
 #[tokio::test]
-async fn guessing_is_slowed_down() {
+async fn wrong_passwords_are_limited() {
     let kit = kit();
     user(&kit, "ann").await;
     user(&kit, "bob").await;
@@ -109,12 +115,12 @@ async fn guessing_is_slowed_down() {
     for _ in 0..20 {
         assert_eq!(from("1.1.1.1", "ann", PASSWORD).send().await.status, 201, "good log-ins do not count");
     }
-    kit.sql("UPDATE attempts SET n = 200 WHERE bucket = 'login:1.1.1.1'", []).await;
+    kit.sql("UPDATE rate_limits SET n = 200 WHERE bucket = 'login:1.1.1.1'", []).await;
     assert_eq!(from("1.1.1.1", "bob", PASSWORD).send().await.status, 429, "many accounts from one address");
 }
 
 #[tokio::test]
-async fn the_first_administrator_is_made_by_logging_in() {
+async fn the_first_administrator_is_created_by_logging_in() {
     let mut kit = kit();
     kit.config.first_admin = Some(("Root@Example.com".into(), "first-password".into()));
     user(&kit, "ann").await;
@@ -127,25 +133,23 @@ async fn the_first_administrator_is_made_by_logging_in() {
     assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1 AND email = 'root@example.com'").await, 1);
     assert_eq!(login(&kit, "root", "first-password").await.status, 201, "an account like any other from now on");
 
-    let other = web::password::hash(&kit.cx(), "changed-password").unwrap();
+    let other = web::password::hash(&kit.runtime(), "changed-password").unwrap();
     kit.sql("UPDATE users SET password = ?1 WHERE admin = 1", [other.into()]).await;
     assert_eq!(login(&kit, "root", "first-password").await.status, 401, "only while there is none");
 }
 
 #[tokio::test]
-async fn of_two_first_log_ins_at_once_both_are_let_in() {
+async fn two_first_log_ins_at_once_both_succeed() {
     let kit = kit();
-    let scope = store::Scope { me: 0, now: kit.now(), profile: domain::Profile::V1 };
     // Both have asked, and seen no administrator, before either writes.
     for id in ["one", "two"] {
-        let session = crate::store::NewSession { id: id.into(), name: "".into(), ip: "".into(), user_agent: "".into() };
-        let who = crate::store::Who::FirstAdmin { email: "root@example.com".into(), phc: format!("hash {id}") };
-        let mut batch = store::Batch::new();
-        batch.extend(crate::store::open(scope, &who, &session, 500));
-        assert!(batch.run(&*kit.cx().ports.sql).await.is_ok());
+        let user = VerifiedUser::FirstAdmin { email: "root@example.com".into(), phc: format!("hash {id}") };
+        let mut tx = store::Tx::system(&kit.runtime());
+        sql::open(&mut tx, &user, &new_session(id), 500);
+        assert!(tx.run().await.is_ok());
     }
     assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1 AND password = 'hash one'").await, 1);
-    assert_eq!(kit.number("SELECT balance FROM accounts WHERE id = 1").await, 500, "points to begin with, once");
+    assert_eq!(kit.number("SELECT balance FROM accounts WHERE id = 1").await, 500, "the points of a new account, once");
     assert_eq!(kit.number("SELECT count(*) FROM sessions").await, 2);
 }
 
@@ -179,7 +183,7 @@ async fn the_earlier_profile() {
 }
 
 #[tokio::test]
-async fn lists_show_ones_own_and_administrators_all() {
+async fn lists_show_the_callers_sessions_and_administrators_all() {
     let kit = kit();
     let (ann, bob, root) = (user(&kit, "ann").await, kit.user("bob").await, kit.admin("root").await);
     kit.wait(1000);
@@ -213,7 +217,7 @@ async fn lists_show_ones_own_and_administrators_all() {
 }
 
 #[tokio::test]
-async fn others_sessions_are_not_there() {
+async fn sessions_of_others_do_not_exist_for_the_caller() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     let path = format!("/api/sessions/{}", ann.session_id);
@@ -234,7 +238,7 @@ async fn others_sessions_are_not_there() {
 }
 
 #[tokio::test]
-async fn ends_can_be_moved_within_a_year() {
+async fn the_end_can_be_moved_within_a_year() {
     let kit = kit();
     user(&kit, "ann").await;
     let ann = account(&login(&kit, "ann", PASSWORD).await.json());
@@ -266,7 +270,7 @@ async fn ends_can_be_moved_within_a_year() {
 }
 
 #[tokio::test]
-async fn expired_sessions_are_over_and_removed() {
+async fn expired_sessions_are_refused_and_deleted() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     let me = account(&login(&kit, "ann", PASSWORD).await.json());
@@ -280,17 +284,14 @@ async fn expired_sessions_are_over_and_removed() {
 }
 
 #[tokio::test]
-async fn a_password_that_changes_meanwhile_opens_nothing() {
+async fn a_log_in_fails_when_the_password_changes_meanwhile() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
-    let scope = store::Scope { me: 0, now: kit.now(), profile: domain::Profile::V1 };
-    let session = crate::store::NewSession { id: "s".into(), name: "".into(), ip: "".into(), user_agent: "".into() };
-    let who = crate::store::Who::User { id: ann.id, phc: "the former".into() };
-    let mut batch = store::Batch::new();
-    batch.extend(crate::store::open(scope, &who, &session, 500));
-    let opened = batch.push(crate::store::opened(scope, "s"));
-    let outcome = batch.run(&*kit.cx().ports.sql).await.unwrap();
-    assert!(outcome.rows(opened).is_empty());
+    let user = VerifiedUser::Existing { id: ann.id, phc: "the former".into() };
+    let mut tx = store::Tx::system(&kit.runtime());
+    sql::open(&mut tx, &user, &new_session("s"), 500);
+    assert_eq!(tx.run().await.map(drop).unwrap_err().code(), "invalid_credentials");
+    assert_eq!(kit.number("SELECT count(*) FROM sessions WHERE id = 's'").await, 0);
 }
 
 #[tokio::test]
@@ -298,34 +299,35 @@ async fn bad_requests_are_named_and_change_nothing() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     let path = format!("/api/sessions/{}", ann.session_id);
-    for (method, path, body, error) in [
-        ("POST", "/api/sessions", "", "malformed_json"),
-        ("POST", "/api/sessions", "[]", "malformed_json"),
-        ("POST", "/api/sessions", "{\"email\":\"a@b.c\",\"password\":\"\\ud800\"}", "malformed_json"),
-        ("POST", "/api/sessions", "{}", "missing_parameter:email"),
-        ("POST", "/api/sessions", "{\"email\":\"ann\",\"password\":\"x\"}", "invalid_parameter:email"),
-        ("POST", "/api/sessions", "{\"email\":\"a@b.c\"}", "missing_parameter:password"),
-        ("POST", "/api/sessions", "{\"email\":\"a@b.c\",\"password\":1e99}", "invalid_parameter:password"),
-        ("POST", "/api/sessions", "{\"email\":\"a@b.c\",\"password\":\"\"}", "invalid_parameter:password"),
-        ("PATCH", &path, "{\"name\":[]}", "invalid_parameter:name"),
-        ("PATCH", &path, "{\"extend\":1}", "invalid_parameter:extend"),
-        ("PATCH", &path, "{\"expires_at\":99999999999999999999}", "invalid_parameter:expires_at"),
-    ] {
-        let reply = kit.call(method, path).body("application/json", body).by(&ann).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{method} {body}");
+    for (method, path) in [("POST", "/api/sessions"), ("PATCH", path.as_str())] {
+        rules::refuses_malformed_bodies(&kit, method, path, &ann).await;
     }
-    let long = json!({"email": "a@b.c", "password": "x".repeat(257)});
-    assert_eq!(kit.post("/api/sessions", long).send().await.error(), "invalid_parameter:password");
-    let huge = kit.call("POST", "/api/sessions").body("application/json", vec![b' '; 10 << 20]).send().await;
-    assert_eq!(huge.status, 413);
+    let log_ins = [
+        (json!({}), "400 missing_parameter:email"),
+        (json!({"email": "ann", "password": "x"}), "400 invalid_parameter:email"),
+        (json!({"email": "a@b.c"}), "400 missing_parameter:password"),
+        (json!({"email": "a@b.c", "password": 1e99}), "400 invalid_parameter:password"),
+        (json!({"email": "a@b.c", "password": ""}), "400 invalid_parameter:password"),
+        (json!({"email": "a@b.c", "password": "x".repeat(257)}), "400 invalid_parameter:password"),
+    ];
+    rules::refuses_bodies(&kit, "POST", "/api/sessions", &ann, &log_ins).await;
+    let changes = [
+        (json!({"name": []}), "400 invalid_parameter:name"),
+        (json!({"extend": 1}), "400 invalid_parameter:extend"),
+        (json!({"expires_at": 1e20}), "400 invalid_parameter:expires_at"),
+    ];
+    rules::refuses_bodies(&kit, "PATCH", &path, &ann, &changes).await;
+    let bad_key = kit.post("/api/sessions", json!({"email": "ann@example.com", "password": PASSWORD}));
+    let bad_key = bad_key.header("idempotency-key", &"x".repeat(256)).send().await;
+    assert_eq!(bad_key.refusal(), "400 invalid_idempotency_key:Idempotency-Key");
     let put = kit.call("PUT", "/api/sessions").send().await;
     assert_eq!((put.status, put.error().as_str()), (405, "method_not_allowed"));
     assert_eq!(kit.number("SELECT count(*) FROM sessions WHERE name = '' AND updated_at = created_at").await, 1);
-    assert_eq!(kit.number("SELECT count(*) FROM attempts").await, 0, "nothing was tried");
+    assert_eq!(kit.number("SELECT count(*) FROM rate_limits").await, 0, "no try is counted");
 }
 
 #[tokio::test]
-async fn logging_in_again_with_the_same_key_replays() {
+async fn a_repeated_log_in_gets_the_first_response() {
     let kit = kit();
     user(&kit, "ann").await;
     let send = |name: &str| {
@@ -348,12 +350,13 @@ async fn logging_in_again_with_the_same_key_replays() {
 }
 
 #[tokio::test]
-async fn tickets_are_good_once_for_half_a_minute() {
+async fn a_ticket_works_once_and_ends_with_its_session() {
     let kit = kit();
     let ann = kit.user("ann").await;
     assert_eq!(kit.call("POST", "/api/tickets").send().await.error(), "unauthenticated");
     let made = kit.call("POST", "/api/tickets").by(&ann).send().await;
     assert_eq!((made.status, made.header("location")), (201, ""));
+    assert_shape(&crate::TICKET_SHAPE, &made.json());
     let ticket = made.json()["ticket"].as_str().unwrap().to_string();
     assert_eq!(made.json()["expires_at"], kit.now().plus(30_000).rfc3339());
     assert_eq!(kit.number("SELECT count(*) FROM tickets WHERE length(id) = 64").await, 1, "hashed");
@@ -366,16 +369,16 @@ async fn tickets_are_good_once_for_half_a_minute() {
     kit.call("POST", "/api/tickets").by(&ann).send().await;
     let path = format!("/api/sessions/{}", ann.session_id);
     assert_eq!(kit.delete(&path).by(&ann).send().await.status, 204);
-    assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "gone with the session");
+    assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "deleted with the session");
 }
 
 #[tokio::test]
-async fn tickets_are_given_for_keys_and_end_with_them() {
+async fn tickets_of_keys_need_the_read_scope_and_end_with_the_key() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let (reads, writes) = (kit.key(&ann, &["read"]).await, kit.key(&ann, &["tasks", "write"]).await);
     let blind = kit.call("POST", "/api/tickets").by(&writes).send().await;
-    assert_eq!((blind.status, blind.error().as_str()), (403, "missing_scope"), "a ticket is for watching");
+    assert_eq!((blind.status, blind.error().as_str()), (403, "missing_scope"), "a ticket is for reading");
     let ticket = async || {
         let made = kit.call("POST", "/api/tickets").by(&reads).send().await;
         made.json()["ticket"].as_str().unwrap_or_default().to_string()
@@ -392,18 +395,18 @@ async fn tickets_are_given_for_keys_and_end_with_them() {
     assert_eq!(watch(first).await, Some(4401), "used up");
     let held = ticket().await;
     kit.sql("UPDATE keys SET expires_at = ?1 WHERE id = 1", [kit.now().0.into()]).await;
-    assert_eq!(watch(held).await, Some(4401), "a key that ended opens nothing");
+    assert_eq!(watch(held).await, Some(4401), "the key has ended");
     kit.sql("UPDATE keys SET expires_at = NULL", []).await;
     ticket().await;
     let unused = kit.number("SELECT count(*) FROM tickets WHERE key_id = 1 AND session_id IS NULL").await;
     assert_eq!(unused, 1);
     kit.sql("DELETE FROM keys WHERE id = 1", []).await;
-    assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "gone with the key");
+    assert_eq!(kit.number("SELECT count(*) FROM tickets").await, 0, "deleted with the key");
     assert_eq!(kit.call("POST", "/api/tickets").by(&reads).send().await.error(), "invalid_token");
 }
 
 #[tokio::test]
-async fn one_round_trip_each_and_two_to_log_in() {
+async fn each_request_is_one_transaction_and_a_log_in_takes_two() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     let path = format!("/api/sessions/{}", ann.session_id);
@@ -425,15 +428,18 @@ async fn one_round_trip_each_and_two_to_log_in() {
 }
 
 #[tokio::test]
-async fn watchers_are_told() {
+async fn changes_are_published() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let path = format!("/api/sessions/{}", ann.session_id);
     kit.patch(&path, json!({"name": "b"})).by(&ann).send().await;
     kit.delete(&path).by(&ann).send().await;
-    let told = kit.told().await;
+    let published = kit.published().await;
     let room = format!("sessions/{}", ann.session_id);
-    assert_eq!(told.iter().map(|(r, _)| r.as_str()).collect::<Vec<_>>(), [&room, &room]);
-    assert!(told[0].1.owner.as_ref().unwrap().v1.contains("\"name\":\"b\"") && told[0].1.public.is_none());
-    assert!(told[1].1.end && told[1].1.owner.is_none());
+    assert_eq!(published.iter().map(|(r, _)| r.as_str()).collect::<Vec<_>>(), [&room, &room]);
+    assert!(
+        published[0].1.owner.as_ref().unwrap().text("v1").unwrap().contains("\"name\":\"b\"")
+            && published[0].1.public.is_none()
+    );
+    assert!(published[1].1.end && published[1].1.owner.is_none());
 }

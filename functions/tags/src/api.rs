@@ -1,34 +1,32 @@
-//! The handlers: authorise, validate, store, reply. Each is one database batch.
+//! The handlers: authorise, validate, store, reply. Each is one transaction.
 
-use domain::messages::TAG_EXISTS;
-use web::{Ctx, Json, PathId, Result};
+use web::{Json, PathId, RequestCtx, Result};
 
 use crate::model::{NewTag, TagPatch};
-use crate::store::{self, TAGS};
+use crate::sql::{self, TAGS};
 
-pub async fn list(ctx: Ctx) -> Result {
+pub async fn list(ctx: RequestCtx) -> Result {
     ctx.list(&TAGS).await
 }
 
-pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
-    ctx.read(&TAGS, id).await
+pub async fn read(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    ctx.show(&TAGS, id).await
 }
 
-pub async fn create(ctx: Ctx, body: Json) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    let tag = NewTag::read(&body.value)?;
-    batch.unique("tags.name", &TAG_EXISTS, "name");
-    ctx.create(scope, batch, &body.hash, store::insert(scope, &tag), ::store::list::inserted(&TAGS, scope), []).await
+pub async fn create(ctx: RequestCtx, body: Json<NewTag>) -> Result {
+    let mut tx = ctx.write_once(&body.hash)?;
+    sql::insert(&mut tx, &body.read()?);
+    ctx.created(tx, &TAGS).await
 }
 
-pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    let patch = TagPatch::read(&body.value)?;
-    batch.unique("tags.name", &TAG_EXISTS, "name");
-    ctx.change((scope, batch), &TAGS, id, [store::rename(scope, id, &patch)]).await
+pub async fn update(ctx: RequestCtx, PathId(id): PathId, body: Json<TagPatch>) -> Result {
+    let mut tx = ctx.write_to(&TAGS, id)?;
+    sql::update(&mut tx, id, &body.read()?);
+    ctx.updated(tx, &TAGS, id).await
 }
 
-pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, batch) = ctx.writing()?;
-    ctx.remove((scope, batch), &TAGS, id, [store::delete(scope, id)]).await
+pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&TAGS, id)?;
+    sql::delete(&mut tx, id);
+    ctx.deleted(tx, &TAGS, id).await
 }

@@ -1,13 +1,14 @@
 //! The routes over in-memory SQLite with the real migrations.
 
-use edge::native::Kit;
 use serde_json::json;
+use testkit::rules::{self, CreatedBy, Resource, SeenBy};
+use testkit::{Account, Kit};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
 }
 
-async fn tag(kit: &Kit, by: &edge::native::Account, name: &str) -> i64 {
+async fn tag(kit: &Kit, by: &Account, name: &str) -> i64 {
     kit.wait(1);
     let made = kit.post("/api/tags", json!({"name": name})).by(by).send().await;
     assert_eq!(made.status, 201, "{}", made.text());
@@ -17,6 +18,18 @@ async fn tag(kit: &Kit, by: &edge::native::Account, name: &str) -> i64 {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn tags_keep_the_rules_of_every_resource() {
+    let resource = Resource {
+        path: "/api/tags",
+        create: &|n| json!({"name": format!("t{n}")}),
+        change: Some(json!({"name": "changed"})),
+        seen_by: SeenBy::Everyone,
+        created_by: CreatedBy::Users,
+    };
+    resource.check(&kit()).await;
 }
 
 #[tokio::test]
@@ -164,36 +177,17 @@ async fn bad_requests_are_named_and_change_nothing() {
         let reply = kit.get(&format!("/api/tags?{query}")).send().await;
         assert_eq!((reply.status, reply.error().as_str()), (400, error), "{query}");
     }
-    for (body, status, error) in [
-        ("", 400, "malformed_json"),
-        ("{", 400, "malformed_json"),
-        ("[]", 400, "malformed_json"),
-        ("{\"name\":\"\\ud800\"}", 400, "malformed_json"),
-        ("{\"name\":1e999}", 400, "malformed_json"),
-        ("{}", 400, "missing_parameter:name"),
-        ("{\"name\":null}", 400, "missing_parameter:name"),
-        ("{\"name\":7}", 400, "invalid_parameter:name"),
-        ("{\"name\":\"a,b\"}", 400, "invalid_parameter:name"),
-        ("{\"name\":\"  \"}", 400, "invalid_parameter:name"),
-    ] {
-        let reply = kit.call("POST", "/api/tags").body("application/json", body).by(&ann).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), (status, error), "{body}");
-    }
-    let long = kit.post("/api/tags", json!({"name": "長".repeat(65)})).by(&ann).send().await;
-    assert_eq!(long.error(), "invalid_parameter:name");
-    let huge = kit.call("POST", "/api/tags").body("application/json", vec![b' '; 10 << 20]).by(&ann).send().await;
-    assert_eq!((huge.status, huge.error().as_str()), (413, "body_too_large"));
-    let form = kit.call("POST", "/api/tags").body("text/plain", "name=a").by(&ann).send().await;
-    assert_eq!((form.status, form.error().as_str()), (415, "unsupported_media_type:Content-Type"));
-    let deep = "[".repeat(100_000);
-    let deep = kit.call("POST", "/api/tags").body("application/json", deep).by(&ann).send().await;
-    assert_eq!(deep.status, 413);
+    rules::refuses_malformed_bodies(&kit, "POST", "/api/tags", &ann).await;
+    let refusals = [
+        (json!({}), "400 missing_parameter:name"),
+        (json!({"name": null}), "400 missing_parameter:name"),
+        (json!({"name": 7}), "400 invalid_parameter:name"),
+        (json!({"name": "a,b"}), "400 invalid_parameter:name"),
+        (json!({"name": "  "}), "400 invalid_parameter:name"),
+        (json!({"name": "長".repeat(65)}), "400 invalid_parameter:name"),
+    ];
+    rules::refuses_bodies(&kit, "POST", "/api/tags", &ann, &refusals).await;
     assert_eq!(kit.number("SELECT count(*) FROM tags").await, 0);
-    for path in
-        ["/api/tags/0", "/api/tags/-1", "/api/tags/x", "/api/tags/9007199254740992", "/api/tags/%00", "/api/tags/1/2"]
-    {
-        assert_eq!(kit.get(path).send().await.status, 404, "{path}");
-    }
     let put = kit.call("PUT", "/api/tags").send().await;
     assert_eq!((put.status, put.error().as_str(), put.header("allow").is_empty()), (405, "method_not_allowed", false));
 }
@@ -262,37 +256,6 @@ async fn creating_again_with_the_same_key_replays() {
     assert_eq!(create("c", &ann).send().await.status, 201, "forgotten after 24 h");
     let bad = kit.post("/api/tags", json!({"name": "d"})).header("idempotency-key", &"x".repeat(256)).by(&ann);
     assert_eq!(bad.send().await.error(), "invalid_idempotency_key:Idempotency-Key");
-}
-
-#[tokio::test]
-async fn one_round_trip_each() {
-    let kit = kit();
-    let ann = kit.user("ann").await;
-    kit.batches();
-    kit.get("/api/tags").by(&ann).send().await;
-    assert_eq!(kit.batches(), 1, "list");
-    kit.post("/api/tags", json!({"name": "a"})).header("idempotency-key", "k").by(&ann).send().await;
-    assert_eq!(kit.batches(), 1, "create");
-    kit.get("/api/tags/1").by(&ann).send().await;
-    assert_eq!(kit.batches(), 1, "read");
-    kit.patch("/api/tags/1", json!({"name": "b"})).by(&ann).send().await;
-    assert_eq!(kit.batches(), 1, "update");
-    kit.delete("/api/tags/1").by(&ann).send().await;
-    assert_eq!(kit.batches(), 1, "delete");
-}
-
-#[tokio::test]
-async fn watchers_are_told() {
-    let kit = kit();
-    let ann = kit.user("ann").await;
-    let id = tag(&kit, &ann, "a").await;
-    kit.patch(&format!("/api/tags/{id}"), json!({"name": "b"})).by(&ann).send().await;
-    kit.delete(&format!("/api/tags/{id}")).by(&ann).send().await;
-    let told = kit.told().await;
-    assert_eq!(told.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["tags/1", "tags/1"]);
-    let (changed, gone) = (&told[0].1, &told[1].1);
-    assert!(changed.public.as_ref().unwrap().v1.contains("\"name\":\"b\"") && !changed.end);
-    assert!(gone.end && gone.public.is_none() && gone.owner.is_none() && gone.seq > changed.seq);
 }
 
 #[tokio::test]

@@ -1,86 +1,63 @@
-//! The handlers. Each is one database batch; delivery of hints goes on after the reply.
+//! The handlers: authorise, validate, store, reply. Each is one transaction; hints are delivered after the reply.
 
-use ::store::{list, outbox, queueing, tasks, watch, webhooks};
-use domain::messages::{MODEL_NOT_READY, NO_PRICE, TASK_ENDED};
-use domain::outbound;
-use ports::{Rows, Stmt};
-use web::{Ctx, Json, PathId, Reply, Result};
+use domain::messages::NO_PRICE;
+use store::{args, list, tasks, watch, webhooks};
+use submit::{InferenceForm, Submission};
+use web::{Json, PathId, Reply, RequestCtx, Result};
 
-use crate::model::{self, NewTask};
-use crate::models;
-use crate::store::{self, TASKS};
+use crate::model::TaskPatch;
+use crate::sql::{self, TASKS};
 
-pub async fn list(ctx: Ctx) -> Result {
+pub async fn list(ctx: RequestCtx) -> Result {
     ctx.list(&TASKS).await
 }
 
-pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
-    if ctx.wants_socket() { ctx.watch(&tasks::FRAMES, id.into()).await } else { ctx.read(&TASKS, id).await }
+pub async fn read(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    if ctx.wants_socket() { ctx.watch(&tasks::FRAMES, id.into()).await } else { ctx.show(&TASKS, id).await }
 }
 
-pub async fn events(ctx: Ctx, PathId(id): PathId) -> Result {
+pub async fn events(ctx: RequestCtx, PathId(id): PathId) -> Result {
     ctx.events(&tasks::FRAMES, id.into()).await
 }
 
-pub async fn create(ctx: Ctx, body: Json) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    let task = NewTask::read(&body.value, |url, field| ctx.picture(url, field), || ctx.cx.token())?;
-    if let Some(url) = &task.webhook {
-        outbound::admit(url, &ctx.cx.config.fetch_allow, "webhook")?;
-    }
-    let nonce = ctx.cx.token();
-    let queued = task.queued(&ctx, &nonce);
-    batch.meaning("gone", &NO_PRICE);
-    batch.meaning("conflict", &MODEL_NOT_READY);
-    let mut insert: Vec<Stmt> = task.models.iter().flat_map(|named| named.usable(scope)).collect();
-    insert.extend(task.webhook.iter().map(|url| webhooks::for_task(scope, url)));
-    insert.extend([queueing::priced(scope, &queued), queueing::insert(scope, &queued)]);
-    insert.extend(task.models.iter().map(|named| named.settle(scope, &nonce)));
-    let hint = outbox::hints(scope, "t.nonce = ?3", [nonce.as_str().into()]);
-    match ctx.create(scope, batch, &body.hash, insert, list::inserted(&TASKS, scope), [hint]).await {
-        Ok(reply) => {
-            ctx.deliver();
-            Ok(reply)
-        }
-        Err(failure) => Err(models::named(&*ctx.cx.ports.sql, scope, &task.models, failure.into()).await.into()),
-    }
+pub async fn create(ctx: RequestCtx, body: Json<InferenceForm>) -> Result {
+    let mut tx = ctx.write_once(&body.hash)?;
+    let nonce = Submission::of_form(&ctx, body.read()?)?.insert(&mut tx, &ctx, &NO_PRICE);
+    tx.answer(list::item_where(&TASKS, tx.scope, "t.nonce = :nonce", args! { nonce }));
+    let created = ctx.created_answer(tx).await?;
+    ctx.flush_outbox();
+    Ok(created)
 }
 
-pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    let patch = model::PATCH.patch(&body.value)?;
-    batch.extend(list::writable(&TASKS, scope, id));
-    batch.push(store::update(scope, id, &patch));
-    let item = batch.push(list::item(&TASKS, scope, id));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+/// Publishes nothing: frames show neither the name nor `public`.
+pub async fn update(ctx: RequestCtx, PathId(id): PathId, body: Json<TaskPatch>) -> Result {
+    let mut tx = ctx.write_to(&TASKS, id)?;
+    sql::update(&mut tx, id, &body.read()?);
+    let item = tx.item(&TASKS, id);
+    Ok(Reply::Item(tx.run().await?.item(item)?))
+}
+
+pub async fn cancel(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&TASKS, id)?;
+    sql::require_unfinished(&mut tx, id);
+    tasks::cancel(&mut tx, id);
+    let item = tx.item(&TASKS, id);
+    let change = tx.change(&tasks::FRAMES, id);
+    let ended = webhooks::ended(&mut tx, ":id", args! { id });
+    let outcome = tx.run().await?;
+    ctx.publish(format!("tasks/{id}"), watch::event(&tasks::FRAMES, outcome.rows(change), ctx.runtime.now.0));
+    ctx.publish_all(webhooks::events_of(outcome.rows(ended)));
+    ctx.flush_outbox();
     Ok(Reply::Item(outcome.item(item)?))
 }
 
-pub async fn cancel(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    batch.extend(list::writable(&TASKS, scope, id));
-    batch.meaning("conflict", &TASK_ENDED);
-    batch.push(store::not_ended(scope, id));
-    batch.extend(tasks::cancel(scope, id));
-    let item = batch.push(list::item(&TASKS, scope, id));
-    let event = batch.push(watch::change(&tasks::FRAMES, scope, id));
-    let news = batch.push(webhooks::ended(scope, "?3", [id.into()]));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    ctx.tell(format!("tasks/{id}"), watch::event(outcome.rows(event), ctx.cx.now.0));
-    ctx.tell_all(webhooks::told(outcome.rows(news)));
-    ctx.deliver();
-    Ok(Reply::Item(outcome.item(item)?))
-}
-
-pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    batch.extend(list::writable(&TASKS, scope, id));
-    batch.extend(tasks::discard(scope, "?3", [id.into()]));
-    batch.push(store::delete(scope, id));
-    let news = batch.push(webhooks::ended(scope, "?3", [id.into()]));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    ctx.tell(format!("tasks/{id}"), watch::event(&Rows::default(), ctx.cx.now.0));
-    ctx.tell_all(webhooks::told(outcome.rows(news)));
-    ctx.deliver();
+pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&TASKS, id)?;
+    tasks::delete(&mut tx, id);
+    let ended = webhooks::ended(&mut tx, ":id", args! { id });
+    let outcome = tx.run().await?;
+    ctx.publish(format!("tasks/{id}"), watch::gone(ctx.runtime.now.0));
+    ctx.publish_all(webhooks::events_of(outcome.rows(ended)));
+    ctx.flush_outbox();
     Ok(Reply::Done)
 }

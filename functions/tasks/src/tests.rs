@@ -1,10 +1,11 @@
 //! The routes over in-memory SQLite with the real migrations. What runners do is tested in `callbacks`.
 
-mod line;
 mod models;
+mod queue_order;
 
-use edge::native::{Account, Kit};
 use serde_json::{Value, json};
+use testkit::rules::{self, CreatedBy, Resource, SeenBy};
+use testkit::{Account, Kit};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
@@ -19,6 +20,19 @@ async fn submit(kit: &Kit, by: &Account, body: Value) -> Value {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn tasks_keep_the_rules_of_every_resource() {
+    let resource = Resource {
+        path: "/api/tasks",
+        create: &|n| json!({"prompt": format!("a {n}")}),
+        // A change is not published: frames show neither the name nor `public`.
+        change: None,
+        seen_by: SeenBy::Owner,
+        created_by: CreatedBy::Users,
+    };
+    resource.check(&kit()).await;
 }
 
 #[tokio::test]
@@ -41,7 +55,10 @@ async fn a_submitted_task_waits_with_its_defaults_and_a_hint_for_the_runners() {
     ] {
         assert_eq!(params[name], value, "{name}");
     }
-    assert!(params["seed"].as_i64().is_some_and(|s| (0..=2_147_483_647).contains(&s)), "a seed nobody chose is fixed");
+    assert!(
+        params["seed"].as_i64().is_some_and(|s| (0..=2_147_483_647).contains(&s)),
+        "a random seed is chosen at submission"
+    );
     assert_eq!(
         (task["images"].clone(), task["error"].clone(), task["data"].clone()),
         (json!([]), json!(null), json!({}))
@@ -54,9 +71,10 @@ async fn a_submitted_task_waits_with_its_defaults_and_a_hint_for_the_runners() {
 }
 
 #[tokio::test]
-async fn every_parameter_is_checked_and_named() {
+async fn errors_name_the_parameter_and_nothing_is_written() {
     let kit = kit();
     let ann = kit.user("ann").await;
+    rules::refuses_malformed_bodies(&kit, "POST", "/api/tasks", &ann).await;
     for (field, value) in [
         ("prompt", json!("")),
         ("prompt", json!(5)),
@@ -91,19 +109,31 @@ async fn every_parameter_is_checked_and_named() {
     ] {
         let mut body = json!({"prompt": "a"});
         body[field] = value.clone();
-        let reply = kit.post("/api/tasks", body).by(&ann).send().await;
-        assert_eq!((reply.status, reply.error()), (400, format!("invalid_parameter:{field}")), "{value}");
+        let refusal = format!("400 invalid_parameter:{field}");
+        rules::refuses_bodies(&kit, "POST", "/api/tasks", &ann, &[(body, &refusal)]).await;
     }
-    let missing = kit.post("/api/tasks", json!({"width": 64})).by(&ann).send().await;
-    assert_eq!((missing.status, missing.error().as_str()), (400, "missing_parameter:prompt"));
-    let beyond = json!({"prompt": "a", "seed": 2_147_483_647, "n": 2});
-    assert_eq!(kit.post("/api/tasks", beyond).by(&ann).send().await.error(), "invalid_parameter:seed");
+    let refusals = [
+        (json!({"width": 64}), "400 missing_parameter:prompt"),
+        (json!({"prompt": "a", "seed": 2_147_483_647, "n": 2}), "400 invalid_parameter:seed"),
+        (json!({"prompt": "a", "type": "訓練"}), "400 unsupported_parameter:type"),
+    ];
+    rules::refuses_bodies(&kit, "POST", "/api/tasks", &ann, &refusals).await;
+    let read_key = kit.key(&ann, &["read"]).await;
+    let renames = [
+        (json!({"name": "x".repeat(201)}), "400 invalid_parameter:name"),
+        (json!({"public": 1}), "400 invalid_parameter:public"),
+        (json!({"prompt": "b"}), "400 nothing_to_change"),
+    ];
+    rules::refuses_bodies(&kit, "PATCH", "/api/tasks/1", &ann, &renames).await;
+    rules::refuses_bodies(&kit, "PATCH", "/api/tasks/1", &ann, &[(json!({"name": "a"}), "404 not_found")]).await;
+    rules::refuses_bodies(&kit, "PATCH", "/api/tasks/1", &read_key, &[(json!({"name": "a"}), "403 missing_scope")])
+        .await;
     submit(&kit, &ann, json!({"prompt": "a", "seed": 2_147_483_646, "n": 2, "numInferenceSteps": 500.0})).await;
-    assert_eq!(kit.number("SELECT count(*) FROM tasks").await, 1, "nothing else was kept");
+    assert_eq!(kit.number("SELECT count(*) FROM tasks").await, 1, "refused tasks are not stored");
 }
 
 #[tokio::test]
-async fn every_scheduler_of_the_contract_is_served() {
+async fn every_scheduler_of_the_api_is_accepted() {
     let kit = kit();
     let ann = kit.user("ann").await;
     for (name, _) in domain::task::SCHEDULERS {
@@ -114,36 +144,28 @@ async fn every_scheduler_of_the_contract_is_served() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_yet_is_said() {
-    let kit = kit();
-    let ann = kit.user("ann").await;
-    let reply = kit.post("/api/tasks", json!({"prompt": "a", "type": "訓練"})).by(&ann).send().await;
-    assert_eq!((reply.status, reply.error().as_str()), (400, "unsupported_parameter:type"));
-}
-
-#[tokio::test]
-async fn tasks_are_seen_by_their_owner_and_admins() {
+async fn strangers_may_neither_rename_nor_cancel_and_administrators_may() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     submit(&kit, &ann, json!({"prompt": "a"})).await;
-    for (who, total) in [(&ann, 1), (&bob, 0), (&root, 1)] {
-        assert_eq!(kit.get("/api/tasks").by(who).send().await.json()["total"], total);
+    let unknown = kit.get("/api/tasks/99").by(&bob).send().await;
+    assert_eq!(unknown.refusal(), "404 not_found");
+    let rename = json!({"name": "n"});
+    for (method, path) in [("PATCH", "/api/tasks/1"), ("POST", "/api/tasks/1/cancel"), ("POST", "/api/tasks/99/cancel")]
+    {
+        let call = || kit.call(method, path).json(rename.clone());
+        assert_eq!(call().by(&bob).send().await.bytes, unknown.bytes, "{method} {path}");
+        assert_eq!(call().send().await.refusal(), "401 unauthenticated", "{method} {path}");
     }
-    assert_eq!(kit.get("/api/tasks").send().await.json()["total"], 0);
-    let never = kit.get("/api/tasks/99").by(&bob).send().await;
-    assert_eq!(never.status, 404);
-    for method in ["GET", "PATCH", "DELETE"] {
-        let call = kit.call(method, "/api/tasks/1").json(json!({"name": "x"})).by(&bob);
-        assert_eq!(call.send().await.bytes, never.bytes, "{method}");
-    }
-    assert_eq!(kit.post("/api/tasks/1/cancel", json!({})).by(&bob).send().await.bytes, never.bytes);
-    assert_eq!(kit.get("/api/tasks/1").send().await.status, 404);
-    assert_eq!(kit.post("/api/tasks", json!({"prompt": "a"})).send().await.status, 401);
-    assert_eq!(kit.patch("/api/tasks/1", json!({"name": "n"})).by(&root).send().await.json()["name"], "n");
+    assert_eq!(kit.get("/api/tasks").by(&root).send().await.json()["total"], 1);
+    kit.published().await;
+    assert_eq!(kit.patch("/api/tasks/1", rename).by(&root).send().await.json()["name"], "n");
+    assert_eq!(kit.published().await, []);
+    assert_eq!(kit.post("/api/tasks/1/cancel", json!({})).by(&root).send().await.status, 200);
 }
 
 #[tokio::test]
-async fn the_earlier_profile_knows_four_states() {
+async fn version_0_knows_four_states() {
     let kit = kit();
     let ann = kit.user("ann").await;
     submit(&kit, &ann, json!({"prompt": "a"})).await;
@@ -155,7 +177,7 @@ async fn the_earlier_profile_knows_four_states() {
 }
 
 #[tokio::test]
-async fn filters() {
+async fn filters_and_search() {
     let kit = kit();
     let ann = kit.user("ann").await;
     submit(&kit, &ann, json!({"prompt": "一隻貓在窗台上", "tags": ["動物"]})).await;
@@ -186,9 +208,9 @@ async fn a_waiting_task_is_canceled_at_once_and_only_once() {
     let canceled = kit.post("/api/tasks/1/cancel", json!({})).by(&ann).send().await.json();
     assert_eq!((canceled["status"].clone(), canceled["error"]["code"].clone()), (json!("error"), json!("canceled")));
     assert!(canceled["finished_at"].is_string());
-    let told = kit.told().await;
-    assert!(told.iter().any(|(room, event)| room == "tasks/1" && event.end));
-    assert!(told.iter().any(|(room, _)| *room == format!("notifications/{}", ann.id)));
+    let published = kit.published().await;
+    assert!(published.iter().any(|(room, event)| room == "tasks/1" && event.end));
+    assert!(published.iter().any(|(room, _)| *room == format!("notifications/{}", ann.id)));
     let again = kit.post("/api/tasks/1/cancel", json!({})).by(&ann).send().await;
     assert_eq!((again.status, again.error().as_str()), (409, "task_ended"));
 }
@@ -205,7 +227,40 @@ async fn a_running_task_is_asked_to_stop() {
 }
 
 #[tokio::test]
-async fn deleting_removes_the_task_and_what_its_runner_stored() {
+async fn the_error_of_a_task_is_in_the_callers_language() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    for _ in 0..2 {
+        submit(&kit, &ann, json!({"prompt": "a"})).await;
+    }
+    let cancel = kit.post("/api/tasks/1/cancel", json!({})).header("accept-language", "zh-TW").by(&ann);
+    assert_eq!(cancel.send().await.json()["error"], json!({"code": "canceled", "message": "任務已取消。"}));
+    kit.sql(
+        "UPDATE tasks SET status = 'error', error_code = 'oom', error_message = 'CUDA', finished_at = 1 WHERE id = 2",
+        [],
+    )
+    .await;
+    for (accept, message) in [
+        ("zh-Hant", "任務已取消。"),
+        ("zh-CN", "任务已取消。"),
+        ("en", "The task was canceled."),
+        ("fr", "The task was canceled."),
+    ] {
+        let get = async |path: &str| kit.get(path).header("accept-language", accept).by(&ann).send().await.json();
+        let error = json!({"code": "canceled", "message": message});
+        assert_eq!(get("/api/tasks/1").await["error"], error, "{accept}");
+        assert_eq!(get("/api/tasks?sort=date%2B").await["list"][0]["error"], error, "{accept}");
+        let of_the_runner = json!({"code": "oom", "message": "CUDA"});
+        assert_eq!(get("/api/tasks/2").await["error"], of_the_runner, "{accept}: as the runner wrote it");
+    }
+    let published = kit.published().await;
+    let (_, event) = published.iter().find(|(room, _)| room == "tasks/1").unwrap();
+    let frame: Value = serde_json::from_str(event.owner.as_ref().unwrap().text("v1").unwrap()).unwrap();
+    assert_eq!(frame["error"]["message"], "The task was canceled.", "frames are in English");
+}
+
+#[tokio::test]
+async fn deleting_removes_the_task_and_the_objects_of_its_runner() {
     let kit = kit();
     let ann = kit.user("ann").await;
     submit(&kit, &ann, json!({"prompt": "a"})).await;
@@ -213,7 +268,40 @@ async fn deleting_removes_the_task_and_what_its_runner_stored() {
     assert_eq!(kit.delete("/api/tasks/1").by(&ann).send().await.status, 204);
     assert_eq!(kit.get("/api/tasks/1").by(&ann).send().await.status, 404);
     assert_eq!(kit.number("SELECT count(*) FROM outbox WHERE kind = 'delete_blob'").await, 1);
-    assert!(kit.told().await.iter().any(|(_, event)| event.end && event.owner.is_none()));
+    let published = kit.published().await;
+    assert!(published.iter().any(|(room, event)| room == "tasks/1" && event.end && event.owner.is_none()));
+}
+
+#[tokio::test]
+async fn deleting_announces_the_cancellation_of_an_unfinished_task_alone() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    for status in ["waiting", "running", "success", "error"] {
+        let task = submit(&kit, &ann, json!({"prompt": "a"})).await;
+        let id = task["id"].as_i64().unwrap();
+        kit.sql(
+            "UPDATE tasks SET status = ?1, lease = iif(?1 = 'running', 'x', NULL), \
+             lease_until = iif(?1 = 'running', 9e15, NULL), \
+             finished_at = iif(?1 IN ('success', 'error'), 1, NULL) WHERE id = ?2",
+            [status.into(), id.into()],
+        )
+        .await;
+        kit.published().await;
+        kit.sql("DELETE FROM events", []).await;
+        assert_eq!(kit.delete(&format!("/api/tasks/{id}")).by(&ann).send().await.status, 204);
+        let room = format!("notifications/{}", ann.id);
+        let notifications = kit.published().await.into_iter().filter(|(at, _)| *at == room);
+        let errors = notifications.map(|(_, event)| {
+            let frame: Value = serde_json::from_str(event.owner.unwrap().text("v1").unwrap()).unwrap();
+            (frame["type"].clone(), frame["id"].clone(), frame["error"].clone())
+        });
+        let canceled = json!({"code": "canceled", "message": "The task was canceled."});
+        let expected = match status {
+            "waiting" | "running" => vec![(json!("task.canceled"), json!(id), canceled)],
+            _ => vec![],
+        };
+        assert_eq!(errors.collect::<Vec<_>>(), expected, "{status}");
+    }
 }
 
 #[tokio::test]
@@ -226,7 +314,7 @@ async fn a_task_may_bring_its_own_webhook() {
         assert_eq!((refused.status, refused.error().as_str()), (400, "invalid_parameter:webhook"), "{private}");
     }
     assert_eq!(kit.number("SELECT count(*) FROM webhooks").await, 0);
-    kit.outside.answers(url, 200, &[], "");
+    kit.fetch.respond(url, 200, &[], "");
     for _ in 0..2 {
         submit(&kit, &ann, json!({"prompt": "a", "webhook": url})).await;
     }
@@ -234,12 +322,12 @@ async fn a_task_may_bring_its_own_webhook() {
     for id in [1, 3] {
         kit.post(&format!("/api/tasks/{id}/cancel"), json!({})).by(&ann).send().await;
     }
-    while store::webhooks::deliver(&kit.cx()).await.unwrap() == store::webhooks::Round::Full {}
-    let told = kit.outside.sent().into_iter().map(|sent| serde_json::from_slice::<Value>(&sent.body).unwrap());
-    let told: Vec<_> =
-        told.map(|body| (body["type"].as_str().unwrap().to_string(), body["data"]["id"].clone())).collect();
-    let event = |what: &str, id: i64| (what.to_string(), json!(id));
-    assert_eq!(told, [event("task.created", 1), event("task.created", 2), event("task.canceled", 1)]);
+    while store::webhooks::deliver(&kit.runtime()).await.unwrap() == store::webhooks::Round::Full {}
+    let bodies = kit.fetch.requests().into_iter().map(|sent| serde_json::from_slice::<Value>(&sent.body).unwrap());
+    let events: Vec<_> =
+        bodies.map(|body| (body["type"].as_str().unwrap().to_string(), body["data"]["id"].clone())).collect();
+    let event = |name: &str, id: i64| (name.to_string(), json!(id));
+    assert_eq!(events, [event("task.created", 1), event("task.created", 2), event("task.canceled", 1)]);
     assert_eq!(kit.number("SELECT count(*) FROM webhooks").await, 1, "one for each address");
 }
 
@@ -257,37 +345,29 @@ async fn submitting_twice_with_one_key_is_one_task_and_one_hint() {
 }
 
 #[tokio::test]
-async fn a_key_submits_with_the_scope_for_it() {
+async fn an_api_key_needs_the_scope_tasks_to_submit_and_cancel() {
     let kit = kit();
     let ann = kit.user("ann").await;
-    let (draws, writes) = (kit.key(&ann, &["tasks"]).await, kit.key(&ann, &["read", "write"]).await);
+    let (submits, writes) = (kit.key(&ann, &["tasks"]).await, kit.key(&ann, &["read", "write"]).await);
     let task = |by: &Account| kit.post("/api/tasks", json!({"prompt": "a"})).by(by);
     assert_eq!(task(&writes).send().await.error(), "missing_scope");
     kit.batches();
-    let made = task(&draws).send().await;
+    let made = task(&submits).send().await;
     assert_eq!((made.status, kit.batches()), (201, 1), "{}", made.text());
-    assert_eq!(kit.get("/api/tasks/1").by(&draws).send().await.error(), "missing_scope");
+    assert_eq!(kit.get("/api/tasks/1").by(&submits).send().await.error(), "missing_scope");
     assert_eq!(kit.get("/api/tasks/1").by(&writes).send().await.json()["user_id"], ann.id);
     assert_eq!(kit.call("POST", "/api/tasks/1/cancel").by(&writes).send().await.error(), "missing_scope");
-    assert_eq!(kit.call("POST", "/api/tasks/1/cancel").by(&draws).send().await.status, 200);
+    assert_eq!(kit.call("POST", "/api/tasks/1/cancel").by(&submits).send().await.status, 200);
 }
 
 #[tokio::test]
-async fn one_round_trip_each() {
+async fn renaming_and_canceling_are_one_transaction_each() {
     let kit = kit();
     let ann = kit.user("ann").await;
+    submit(&kit, &ann, json!({"prompt": "a"})).await;
     kit.batches();
-    for (method, path) in [
-        ("GET", "/api/tasks"),
-        ("POST", "/api/tasks"),
-        ("GET", "/api/tasks/1"),
-        ("PATCH", "/api/tasks/1"),
-        ("POST", "/api/tasks/1/cancel"),
-        ("DELETE", "/api/tasks/1"),
-    ] {
-        let body = json!({"prompt": "a", "name": "b"});
-        let reply = kit.call(method, path).json(body).header("idempotency-key", "k").by(&ann).send().await;
-        assert!(reply.status < 300, "{method} {path}: {}", reply.text());
-        assert_eq!(kit.batches(), 1, "{method} {path}");
+    for (method, path) in [("PATCH", "/api/tasks/1"), ("POST", "/api/tasks/1/cancel")] {
+        let reply = kit.call(method, path).json(json!({"name": "b"})).by(&ann).send().await;
+        assert_eq!((reply.status, kit.batches()), (200, 1), "{method} {path}: {}", reply.text());
     }
 }

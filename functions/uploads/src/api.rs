@@ -1,75 +1,73 @@
-//! The handlers: authorise, validate, store, reply. Each is one database batch. An object is stored before its row, as
-//! a row must never point to nothing; when the row is refused the object goes again. So that it also goes when the
-//! request dies between the two, uploading writes down what it is about to store, which is one more batch.
+//! The handlers: authorise, validate, store, reply. Each is one transaction. Creating an upload takes one more, which
+//! reserves the key before the object is stored. A row must never refer to an object that is not there, so the object
+//! is stored before its row, and deleted when the row is refused. A request that dies between the two leaves the key
+//! reserved; the sweeper then deletes the object.
 
-use domain::messages::UNAVAILABLE;
-use ports::{BlobBody, BlobError, Rows};
-use store::{list as lists, outbox, pending, watch};
+use ports::{BlobBody, BlobError};
+use store::{pending, watch};
 use web::axum::extract::{FromRequest, Request};
-use web::{Ctx, PathId, Raw, Reply, Result, multipart};
+use web::{PathId, Raw, Reply, RequestCtx, Result, multipart};
 
-use crate::picture;
-use crate::store::{self as table, UPLOADS};
+use crate::image_file;
+use crate::sql::{self, UPLOADS};
 
-/// The largest picture file, form around it included: 25 MiB.
-const MAX_FILE: usize = 25 << 20;
+/// Largest body of an image in bytes: the file, or the form around it.
+const MAX_BODY: usize = 25 << 20;
 
-pub async fn list(ctx: Ctx) -> Result {
-    ctx.list_in(ctx.writing()?, &UPLOADS).await
+pub async fn list(ctx: RequestCtx) -> Result {
+    ctx.list_in(ctx.write()?, &UPLOADS).await
 }
 
-pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
-    ctx.read(&UPLOADS, id).await
+pub async fn read(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    ctx.show(&UPLOADS, id).await
 }
 
-pub async fn create(ctx: Ctx, request: Request) -> Result {
-    let (scope, mut record) = ctx.writing()?;
-    let body = Raw::<MAX_FILE>::from_request(request, &()).await?;
-    let picture = picture::read(multipart::file(&body.content_type, &body.bytes)?)?;
-    let hash = ctx.parts.headers.get("idempotency-key").map(|_| web::sha256_hex(&body.bytes)).unwrap_or_default();
+/// Takes the whole request: the credential is checked before the body is read.
+pub async fn create(ctx: RequestCtx, request: Request) -> Result {
+    let mut reservation = ctx.write()?;
+    let body = Raw::<MAX_BODY>::from_request(request, &()).await?;
+    let image = image_file::rewrite(multipart::file(&body.content_type, &body.bytes)?)?;
+    let idempotent = ctx.head.headers.contains_key("idempotency-key");
+    let hash = if idempotent { web::sha256_hex(&body.bytes) } else { String::new() };
     drop(body);
-    let key = format!("up/{}.{}", ctx.cx.token(), picture.extension);
-    let insert = table::insert(scope, &key, picture.bytes.len() as i64, &picture);
-    record.push(pending::expect(scope, &key));
-    record.run(&*ctx.cx.ports.sql).await?;
+    let key = format!("up/{}.{}", ctx.runtime.token(), image.format.extension());
+    let mut tx = ctx.write_once(&hash)?;
+    pending::confirm(&mut tx, &key);
+    sql::insert(&mut tx, &key, &image);
 
-    let blobs = &ctx.cx.ports.blobs;
-    let bytes = BlobBody::Bytes(picture.bytes.into());
-    blobs.put(&key, picture.content_type, None, bytes).await?;
-    let (scope, mut batch) = ctx.writing()?;
-    batch.meaning("gone", &UNAVAILABLE);
-    batch.extend(pending::arrived(scope, &key));
-    let reply = ctx.create(scope, batch, &hash, insert, lists::inserted(&UPLOADS, scope), []).await;
-    if !names(&reply, &key) {
-        forget(blobs.delete(&key).await, &key);
+    pending::reserve(&mut reservation, &key);
+    reservation.run().await?;
+    let blobs = &ctx.runtime.blobs;
+    blobs.put(&key, image.format.media_type(), None, BlobBody::Bytes(image.bytes.into())).await?;
+    let reply = ctx.created(tx, &UPLOADS).await;
+    if !is_row_of(&reply, &key) {
+        log_failed_removal(blobs.delete(&key).await, &key);
     }
     reply
 }
 
-pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    batch.extend(lists::writable(&UPLOADS, scope, id));
-    batch.push(outbox::delete_uploads(scope, 0, "SELECT key, multipart FROM uploads WHERE id = ?3", [id.into()]));
-    let gone = batch.push(table::delete(scope, id));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    // The link ends with the reply; should this fail, the outbox sees to it.
-    if let Some(row) = outcome.rows(gone).first() {
-        let key = row.text("key").unwrap_or_default();
-        forget(ctx.cx.ports.blobs.delete(key).await, key);
+pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&UPLOADS, id)?;
+    let deleted = sql::delete(&mut tx, id);
+    let outcome = tx.run().await?;
+    // The link ends with the reply. Where this fails, the outbox deletes the file later.
+    if let Some(key) = outcome.row(deleted).and_then(|row| row.text("key")) {
+        log_failed_removal(ctx.runtime.blobs.delete(key).await, key);
     }
-    ctx.deliver();
-    ctx.tell(format!("uploads/{id}"), watch::event(&Rows::default(), ctx.cx.now.0));
+    ctx.publish(format!("uploads/{id}"), watch::gone(ctx.runtime.now.0));
+    ctx.flush_outbox();
     Ok(Reply::Done)
 }
 
-/// The reply is about this key; otherwise it is a refusal, or the repeat of an earlier one.
-pub fn names(reply: &Result, key: &str) -> bool {
+/// Reports whether a reply is the new row of the object with this key. Any other reply is an error, or the response to
+/// an earlier request that this one repeats; no row has the object then.
+pub fn is_row_of(reply: &Result, key: &str) -> bool {
     matches!(reply, Ok(Reply::Created { item, .. }) if item.contains(key))
 }
 
-/// Removing what nobody can reach any more may fail: it is only garbage.
-pub fn forget(removal: std::result::Result<(), BlobError>, key: &str) {
+/// Logs an object or unfinished upload that was not removed. It is no error of the request: nobody can reach it.
+pub fn log_failed_removal(removal: std::result::Result<(), BlobError>, key: &str) {
     if let Err(error) = removal {
-        log::warn!("{key} was not removed: {error:?}");
+        log::warn!("{key} was not removed from the object store: {error}");
     }
 }

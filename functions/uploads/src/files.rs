@@ -1,33 +1,34 @@
-//! `/files/{key}`: stored objects as they are. A key holds 128 random bits, so it is its own permission, and what it
-//! names never changes, so it may be kept for ever.
+//! `/files/{key}`: stored objects, byte for byte. A key holds 128 random bits, so whoever has it may read the object.
+//! The object of a key never changes, so caches may keep it for ever.
 
-use domain::file::{self, is_key};
+use domain::file_url;
 use domain::messages::{NOT_FOUND, RANGE_NOT_SATISFIABLE};
-use http::{Method, StatusCode, header};
 use ports::BlobInfo;
 use web::axum::body::Body;
+use web::axum::http::{Method, StatusCode, header};
 use web::axum::response::Response;
 use web::range::{self, Wanted};
-use web::{Ctx, Dialect, Reply, Result, set, stored};
+use web::{Dialect, Reply, RequestCtx, Result, blob_response, set};
 
-pub async fn serve(ctx: Ctx) -> Result {
-    let key = ctx.parts.path.strip_prefix(file::PREFIX).filter(|key| is_key(key)).ok_or_else(|| NOT_FOUND.error())?;
-    let blobs = &ctx.cx.ports.blobs;
-    let (known, wanted) = (ctx.header("if-none-match"), ctx.header("range"));
-    let head = ctx.parts.method == Method::HEAD;
+pub async fn serve(ctx: RequestCtx) -> Result {
+    let key = ctx.path().strip_prefix(file_url::PREFIX).filter(|key| file_url::is_key(key));
+    let key = key.ok_or_else(|| NOT_FOUND.error())?;
+    let blobs = &ctx.runtime.blobs;
+    let (if_none_match, wanted) = (ctx.header("if-none-match"), ctx.header("range"));
+    let head = ctx.head.method == Method::HEAD;
     let mut range = None;
-    if head || !known.is_empty() || !wanted.is_empty() {
+    if head || !if_none_match.is_empty() || !wanted.is_empty() {
         let info = blobs.head(key).await?.ok_or_else(|| NOT_FOUND.error())?;
-        if matches(known, &info.etag) {
-            return Ok(raw(respond(StatusCode::NOT_MODIFIED, &info, None, Body::empty())));
+        if matches(if_none_match, &info.etag) {
+            return Ok(raw(respond(StatusCode::NOT_MODIFIED, &info, Body::empty())));
         }
         if head {
-            return Ok(raw(respond(StatusCode::OK, &info, Some(info.size), Body::empty())));
+            return Ok(raw(whole(&info, Body::empty())));
         }
-        let same = ctx.header("if-range").is_empty() || ctx.header("if-range") == format!("\"{}\"", info.etag);
+        let unchanged = ctx.header("if-range").is_empty() || ctx.header("if-range") == quoted(&info.etag);
         range = match range::parse(wanted, info.size) {
-            Wanted::Part(range) if same => Some(range),
-            Wanted::Outside if same => {
+            Wanted::Part(range) if unchanged => Some(range),
+            Wanted::Outside if unchanged => {
                 let mut response = Dialect::Plain.render(Err(RANGE_NOT_SATISFIABLE.on("Range")), ctx.style);
                 set(&mut response, header::CONTENT_RANGE, &format!("bytes */{}", info.size));
                 return Ok(raw(response));
@@ -36,36 +37,43 @@ pub async fn serve(ctx: Ctx) -> Result {
         };
     }
     let blob = blobs.get(key, range).await?.ok_or_else(|| NOT_FOUND.error())?;
-    let body = stored::body(blob.body);
-    let Some(range) = range else {
-        return Ok(raw(respond(StatusCode::OK, &blob.info, Some(blob.info.size), body)));
-    };
-    let mut response = respond(StatusCode::OK, &blob.info, Some(blob.info.size), body);
-    stored::partial(&mut response, range, blob.info.size);
+    let mut response = whole(&blob.info, blob_response::body(blob.body));
+    if let Some(range) = range {
+        blob_response::partial(&mut response, range, blob.info.size);
+    }
     Ok(raw(response))
 }
 
-/// `If-None-Match`: one of the tags is this one, compared weakly.
+/// Reports whether `If-None-Match` has this tag, by weak comparison (RFC 9110 §13.1.2).
 fn matches(header: &str, etag: &str) -> bool {
     let tag = |item: &str| item.trim().trim_start_matches("W/").trim_matches('"') == etag;
     header.trim() == "*" || (!header.is_empty() && header.split(',').any(tag))
 }
 
-fn respond(status: StatusCode, info: &BlobInfo, length: Option<u64>, body: Body) -> Response {
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
+/// A response with the headers that caches keep.
+fn respond(status: StatusCode, info: &BlobInfo, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    let inline = info.content_type.starts_with("image/");
-    set(&mut response, header::ETAG, &format!("\"{}\"", info.etag));
+    set(&mut response, header::ETAG, &quoted(&info.etag));
     set(&mut response, header::CACHE_CONTROL, "public, max-age=31536000, immutable");
     set(&mut response, header::ACCEPT_RANGES, "bytes");
-    if let Some(length) = length {
-        set(&mut response, header::CONTENT_LENGTH, &length.to_string());
-        set(&mut response, header::CONTENT_TYPE, &info.content_type);
-        set(&mut response, header::CONTENT_DISPOSITION, if inline { "inline" } else { "attachment" });
-        set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        // Opened as a page of its own it may run and load nothing.
-        set(&mut response, header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
-    }
+    response
+}
+
+/// A response with all headers of the whole object.
+fn whole(info: &BlobInfo, body: Body) -> Response {
+    let mut response = respond(StatusCode::OK, info, body);
+    let inline = info.content_type.starts_with("image/");
+    set(&mut response, header::CONTENT_LENGTH, &info.size.to_string());
+    set(&mut response, header::CONTENT_TYPE, &info.content_type);
+    set(&mut response, header::CONTENT_DISPOSITION, if inline { "inline" } else { "attachment" });
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // Opened as a page of its own it may run and load nothing.
+    set(&mut response, header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
     response
 }
 

@@ -1,51 +1,69 @@
-//! `/api/uploads`: files people bring, pictures in one request and large files in parts. `/files/{key}`: every stored
-//! object; whoever has the link can open it, so that serving one asks no database.
+//! `/api/uploads`: files that users upload, images in one request and large files in parts. `/files/{key}`: every
+//! stored object. Whoever has the address may read the file, so serving it asks no database.
 
 mod api;
 mod files;
+mod image_file;
 mod model;
-mod parts;
-mod picture;
-mod store;
+mod multipart_upload;
+mod sql;
 #[cfg(test)]
 mod tests;
 
-use web::{Access, App, Dialect, Op, Replies, Routes};
+use web::{Access, App, Dialect, FormData, Operation, Replies, Routes};
 
-use crate::model::{COMPLETE, NewParts};
-use crate::store::UPLOADS;
+use crate::model::{NewMultipartUpload, PartList};
+use crate::sql::UPLOADS;
 
+const CREATE: Operation = Operation::other(
+    "POST",
+    "/api/uploads",
+    "Upload an image (PNG or JPEG of at most 25 MiB), as multipart/form-data or as the body itself",
+    Replies::Created(&UPLOADS),
+)
+.secured()
+.once();
+
+const PUT_PART: Operation = Operation::other(
+    "PUT",
+    "/api/uploads/{id}/parts/{number}",
+    "Upload one part: the body itself, of at most 100 MB, with Content-Length",
+    Replies::Json {
+        status: 200,
+        about: "The stored part, as completing the upload needs it",
+        shape: &multipart_upload::STORED_PART,
+    },
+)
+.secured();
+
+const COMPLETE: Operation =
+    Operation::other("POST", "/api/uploads/{id}/complete", "Join the parts to one file", Replies::Item(&UPLOADS))
+        .takes(&PartList::FORM)
+        .secured();
+
+const FILE: Operation = Operation::other(
+    "GET",
+    "/files/{*key}",
+    "Read a stored file, whole or a range of it",
+    Replies::Bytes("application/octet-stream"),
+);
+
+/// The operations.
 pub fn routes() -> App {
-    let create = "Upload a picture (PNG or JPEG of at most 25 MiB), as multipart/form-data or as the body itself";
-    let part = "Upload one part: the body itself, of at most 100 MB, with Content-Length";
-    let file = "A stored file, whole or a range of it";
+    let begin = "Begin an upload in parts";
     Routes::new("uploads", Dialect::Plain)
         .writes(Access::Tasks)
-        .on(Op::list("/api/uploads", &UPLOADS, "List one's own uploads").secured(), api::list)
+        .on(Operation::list("/api/uploads", &UPLOADS, "List your uploads; administrators see all").secured(), api::list)
+        .on(CREATE, api::create)
         .on(
-            Op { idempotent: true, ..Op::other("POST", "/api/uploads", create, Replies::Created(&UPLOADS)).secured() },
-            api::create,
+            Operation::create("/api/uploads/parts", &UPLOADS, &NewMultipartUpload::FORM, begin),
+            multipart_upload::begin,
         )
-        .on(Op::create("/api/uploads/parts", &UPLOADS, &NewParts::FORM, "Begin an upload in parts"), parts::begin)
-        .on(
-            Op::other(
-                "PUT",
-                "/api/uploads/{id}/parts/{number}",
-                part,
-                Replies::Object(200, "number and etag, to complete the upload with"),
-            )
-            .secured(),
-            parts::put,
-        )
-        .on(
-            Op::other("POST", "/api/uploads/{id}/complete", "Put the parts together", Replies::Item(&UPLOADS))
-                .takes(&COMPLETE)
-                .secured(),
-            parts::complete,
-        )
-        .on(Op::read("/api/uploads/{id}", &UPLOADS, "Read an upload").secured(), api::read)
-        .on(Op::delete("/api/uploads/{id}", "Delete an upload with its file, finished or not"), api::delete)
-        .on(Op::other("GET", "/files/{*key}", file, Replies::Bytes("application/octet-stream")), files::serve)
+        .on(PUT_PART, multipart_upload::put_part)
+        .on(COMPLETE, multipart_upload::complete)
+        .on(Operation::read("/api/uploads/{id}", &UPLOADS, "Read an upload").secured(), api::read)
+        .on(Operation::delete("/api/uploads/{id}", "Delete an upload with its file, finished or not"), api::delete)
+        .on(FILE, files::serve)
         .build()
 }
 

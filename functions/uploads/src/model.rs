@@ -1,56 +1,59 @@
 //! What may be sent about an upload, apart from the file itself.
 
-use domain::Error;
-use domain::form::{Field, Form, Rule};
+use domain::{Choices, Error};
 use ports::Part;
-use serde_json::Value;
+use web::{Default, FieldType, FormData, Input};
 
-/// What the parts of a large file should measure, the last excepted, in bytes.
+/// Size of a part in bytes, as clients are told; the last one may be smaller.
 pub const PART_SIZE: i64 = 32 << 20;
 
-/// The most a part may measure: what a Worker's request can carry.
+/// Largest part in bytes: the largest request that a Worker takes.
 pub const MAX_PART: u64 = 100_000_000;
 
-/// The most parts of an upload (R2 and S3).
+/// Maximum number of parts of an upload, in R2 and S3.
 pub const MAX_PARTS: i64 = 10_000;
 
-/// Only files nobody's browser would open.
-const TYPES: &[(&str, &[&str])] = &[("application/octet-stream", &[])];
+/// Nothing that a browser would open.
+const CONTENT_TYPES: Choices = &[("application/octet-stream", &[])];
 
-pub struct NewParts {
-    pub content_type: String,
-}
+const SIZE: FieldType = FieldType::Int { min: 1, max: PART_SIZE * MAX_PARTS, step: 1 };
+const NUMBER: FieldType = FieldType::Int { min: 1, max: MAX_PARTS, step: 1 };
+const PARTS: FieldType = FieldType::List { of: &FieldType::Object(&StoredPart::FORM), max: MAX_PARTS as usize };
 
-impl NewParts {
-    pub const FORM: Form = Form(&[
-        Field::required("content_type", Rule::OneOf(TYPES), ("Content type", "內容類型")),
-        Field::optional("size", Rule::Int { min: 1, max: PART_SIZE * MAX_PARTS, step: 1 }, ("Size in bytes", "大小")),
-    ]);
-
-    pub fn read(body: &Value) -> Result<NewParts, Error> {
-        let values = Self::FORM.create(body)?;
-        Ok(NewParts { content_type: values.text("content_type").unwrap_or_default() })
+web::form! {
+    pub struct NewMultipartUpload {
+        pub content_type: String = Input::new(FieldType::OneOf(CONTENT_TYPES), "Content type", "內容類型"),
+        /// For clients; the stored parts alone decide.
+        pub size: Option<i64> = Input::new(SIZE, "Size in bytes", "大小"),
     }
 }
 
-static PART: Form = Form(&[
-    Field::required("number", Rule::Int { min: 1, max: MAX_PARTS, step: 1 }, ("Number", "編號")),
-    Field::required("etag", Rule::Text { min: 1, max: 1000 }, ("ETag", "ETag")),
-]);
+web::form! {
+    pub struct StoredPart {
+        pub number: u16 = Input::new(NUMBER, "Number", "編號"),
+        /// As the reply to the part had it.
+        pub etag: String = Input::new(FieldType::Text { min: 1, max: 1000 }, "ETag", "ETag"),
+    }
+}
 
-/// The body of `POST /api/uploads/{id}/complete`.
-pub static COMPLETE: Form = Form(&[Field::required(
-    "parts",
-    Rule::List { of: &Rule::Object(&PART), max: MAX_PARTS as usize },
-    ("Parts", "分段"),
-)]);
+web::form! {
+    /// The body that completes an upload.
+    pub struct PartList {
+        /// In the order of the file.
+        pub parts: Vec<StoredPart> = Input::new(PARTS, "Parts", "分段").or(Default::Required),
+    }
+}
 
-pub fn parts(body: &Value) -> Result<Vec<Part>, Error> {
-    let values = COMPLETE.create(body)?;
-    let list = values.get("parts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let part = |value: &Value| {
-        let number = u16::try_from(value.get("number")?.as_u64()?).ok()?;
-        Some(Part { number, etag: value.get("etag")?.as_str()?.to_string() })
-    };
-    Ok(list.iter().filter_map(part).collect())
+impl PartList {
+    /// The parts as the object store takes them.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_parameter` on the field `parts` when there is none.
+    pub fn into_parts(self) -> Result<Vec<Part>, Error> {
+        if self.parts.is_empty() {
+            return Err(Error::invalid("parts", PARTS.phrase()));
+        }
+        Ok(self.parts.into_iter().map(|StoredPart { number, etag }| Part { number, etag }).collect())
+    }
 }

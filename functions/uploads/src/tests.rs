@@ -1,12 +1,11 @@
 //! The routes over in-memory SQLite with the real migrations, and objects in memory.
 
 mod files;
-mod multipart;
+mod multipart_upload;
 mod orphans;
-mod pictures;
 
-use edge::native::{Account, Kit, Reply};
 use serde_json::json;
+use testkit::{Account, Kit, Reply};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
@@ -65,12 +64,14 @@ async fn an_upload_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn forms_and_raw_bodies_are_taken_alike() {
+async fn a_file_is_taken_from_a_form_or_as_the_body_itself() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let form = |name: &str, file: &[u8]| {
         let head = format!(
-            "--XX\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n--XX\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a.gif\"\r\nContent-Type: image/gif\r\n\r\n"
+            "--XX\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n\
+             --XX\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a.gif\"\r\n\
+             Content-Type: image/gif\r\n\r\n"
         );
         [head.as_bytes(), file, b"\r\n--XX--\r\n"].concat()
     };
@@ -85,7 +86,7 @@ async fn forms_and_raw_bodies_are_taken_alike() {
 }
 
 #[tokio::test]
-async fn uploads_are_seen_by_their_owner_and_administrators() {
+async fn uploads_are_shown_to_their_owner_and_administrators() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     upload(&kit, &ann).await;
@@ -115,7 +116,9 @@ async fn uploads_are_seen_by_their_owner_and_administrators() {
 async fn a_refused_upload_leaves_nothing() {
     let kit = kit();
     let ann = kit.user("ann").await;
-    assert_eq!(kit.call("POST", "/api/uploads").body("image/png", png(2, 2)).send().await.status, 401);
+    let anonymous = |body| kit.call("POST", "/api/uploads").body("image/png", body).send();
+    assert_eq!(anonymous(png(2, 2)).await.refusal(), "401 unauthenticated");
+    assert_eq!(anonymous(vec![0; (25 << 20) + 1]).await.refusal(), "401 unauthenticated", "before the body is read");
     for body in [b"".to_vec(), b"hello".to_vec(), b"GIF89a".to_vec(), b"<svg/>".to_vec(), b"\x89PNG\r\n\x1a\n".to_vec()]
     {
         let reply = send(&kit, &ann, "image/png", body).await;
@@ -125,14 +128,15 @@ async fn a_refused_upload_leaves_nothing() {
     let huge = send(&kit, &ann, "image/png", vec![0; (25 << 20) + 1]).await;
     assert_eq!((huge.status, huge.error().as_str()), (413, "body_too_large"));
     let key = kit.call("POST", "/api/uploads").header("idempotency-key", "").by(&ann).body("image/png", png(2, 2));
-    assert_eq!(key.send().await.status, 400);
+    assert_eq!(key.send().await.refusal(), "400 invalid_idempotency_key:Idempotency-Key");
+    assert_eq!(kit.number("SELECT count(*) FROM pending_objects").await, 0, "nothing was going to be stored");
     kit.sql("DELETE FROM sessions", []).await;
     assert_eq!(send(&kit, &ann, "image/png", png(2, 2)).await.error(), "invalid_token");
     assert_eq!((kit.number("SELECT count(*) FROM uploads").await, kit.blobs.keys().len()), (0, 0));
 }
 
 #[tokio::test]
-async fn repeating_an_upload_stores_it_once() {
+async fn repeating_an_upload_with_the_same_idempotency_key_stores_it_once() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let send = |body| kit.call("POST", "/api/uploads").header("idempotency-key", "k").by(&ann).body("image/png", body);
@@ -144,7 +148,7 @@ async fn repeating_an_upload_stores_it_once() {
 }
 
 #[tokio::test]
-async fn one_round_trip_each_and_one_more_to_write_down_what_is_stored() {
+async fn each_request_is_one_transaction_and_creating_takes_one_more() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let made = upload(&kit, &ann).await;
@@ -157,6 +161,7 @@ async fn one_round_trip_each_and_one_more_to_write_down_what_is_stored() {
     assert_eq!(kit.batches(), 0, "a file");
     kit.delete("/api/uploads/1").by(&ann).send().await;
     assert_eq!(kit.batches(), 1, "delete");
-    let told = kit.told().await;
-    assert!(told.len() == 1 && told[0].0 == "uploads/1" && told[0].1.end);
+    let published = kit.published().await;
+    let [(room, gone)] = published.as_slice() else { panic!("{published:?}") };
+    assert!(room == "uploads/1" && gone.end && gone.owner.is_none() && gone.public.is_none());
 }

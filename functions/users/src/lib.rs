@@ -1,57 +1,61 @@
-//! `/api/users`: signing up, people's profiles and points. Everyone reads profiles; e-mail addresses and points are for
-//! their owner and for administrators, as are changes. Log-in is in `sessions`; what users are in the database, in `store::users`.
+//! `/api/users`: signing up, profiles and points. Everyone reads profiles. E-mail addresses, points and changes are for
+//! the user themselves and for administrators. Logging in is in `sessions`; the table of users is in `store::users`.
 
 mod api;
+mod grants;
 mod model;
-mod points;
-mod store;
+mod signup;
+mod sql;
 #[cfg(test)]
 mod tests;
 
-use ::store::users::USERS;
-use web::{App, Dialect, Op, Replies, Routes};
+use store::users::USERS;
+use web::{App, Dialect, FormData, Operation, Replies, Routes};
 
-use crate::model::{GRANT, NewUser, UserPatch};
-use crate::points::GRANTS;
+use crate::grants::{BALANCE, GRANTS};
+use crate::model::{NewGrant, NewUser, UserPatch};
 
+/// The operations.
 pub fn routes() -> App {
-    const POINTS: Op = Op::other(
+    const POINTS: Operation = Operation::other(
         "GET",
         "/api/users/{id}/points",
-        "One's points, or as an administrator anyone's",
-        Replies::Object(
-            200,
-            "`points` that can be spent now, `expires_at` of those that expire first, and the last hundred `grants`",
-        ),
+        "Read your points or, as an administrator, anyone's",
+        Replies::Json { status: 200, about: "Points and their grants", shape: &BALANCE },
     )
     .secured();
     Routes::new("users", Dialect::Plain)
-        .on(Op::list("/api/users", &USERS, "List users"), api::list)
+        .on(Operation::list("/api/users", &USERS, "List users"), api::list)
         .on(
-            Op::create("/api/users", &USERS, &NewUser::FORM, "Sign up; no token is needed where sign-up is open")
-                .open(),
-            api::create,
+            Operation::create(
+                "/api/users",
+                &USERS,
+                &NewUser::FORM,
+                "Sign up; no token is needed where sign-up is open",
+            )
+            .open(),
+            signup::create,
         )
-        .on(Op::read("/api/users/{id}", &USERS, "Read a user, or watch them over a WebSocket"), api::read)
+        .on(Operation::read("/api/users/{id}", &USERS, "Read a user, or watch them over a WebSocket"), api::read)
         .on(
-            Op::update(
+            Operation::update(
                 "/api/users/{id}",
                 &USERS,
                 &UserPatch::FORM,
-                "Change oneself or, as an administrator, anyone; a new password ends all other sessions",
+                "Change yourself or, as an administrator, anyone; a new password ends all other sessions",
             ),
             api::update,
         )
-        .on(Op::delete("/api/users/{id}", "Delete a user and all that is theirs"), api::delete)
-        .on(POINTS, points::read)
+        .on(Operation::delete("/api/users/{id}", "Delete a user and all that is theirs"), api::delete)
+        .on(POINTS, grants::read)
         .on(
-            Op::create(
+            Operation::create(
                 "/api/users/{id}/points",
                 &GRANTS,
-                &GRANT,
-                "Give a user points, as an administrator; nothing takes them back but their end",
+                &NewGrant::FORM,
+                "Give a user points, as an administrator; they can expire, but not be taken back",
             ),
-            points::give,
+            grants::give,
         )
         .build()
 }

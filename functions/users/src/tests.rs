@@ -1,9 +1,9 @@
 //! The routes over in-memory SQLite with the real migrations.
 
-mod points;
+mod grants;
 
-use edge::native::{Account, Kit, Reply};
 use serde_json::{Value, json};
+use testkit::{Account, Kit, Reply, rules};
 
 const PASSWORD: &str = "correct horse 電池";
 
@@ -22,7 +22,7 @@ async fn sign_up(kit: &Kit, name: &str) -> Reply {
 /// A user who knows their password.
 async fn user(kit: &Kit, name: &str) -> Account {
     let account = kit.user(name).await;
-    let phc = web::password::hash(&kit.cx(), PASSWORD).unwrap();
+    let phc = web::password::hash(&kit.runtime(), PASSWORD).unwrap();
     kit.sql("UPDATE users SET password = ?1 WHERE id = ?2", [phc.into(), account.id.into()]).await;
     account
 }
@@ -74,7 +74,7 @@ async fn a_user_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn the_earlier_profile() {
+async fn v0_shows_camel_case_keys() {
     let kit = kit();
     sign_up(&kit, "ann").await;
     let list = kit.get("/api/users?profile=v0&pageSize=1").send().await.json();
@@ -84,7 +84,7 @@ async fn the_earlier_profile() {
 }
 
 #[tokio::test]
-async fn addresses_are_seen_and_searched_by_few() {
+async fn addresses_are_seen_and_searched_by_their_owner_and_administrators() {
     let kit = kit();
     let (ann, root) = (kit.user("ann").await, kit.admin("root").await);
     kit.user("bob").await;
@@ -112,7 +112,7 @@ async fn addresses_are_seen_and_searched_by_few() {
 }
 
 #[tokio::test]
-async fn addresses_are_taken_once() {
+async fn an_address_belongs_to_one_user() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let taken = sign_up(&kit, "Ann").await;
@@ -122,7 +122,7 @@ async fn addresses_are_taken_once() {
     let patch = kit.patch(&path, json!({"email": "BOB@example.com"})).by(&ann).send().await;
     assert_eq!((patch.status, patch.error().as_str()), (409, "email_taken:email"));
     let own = kit.patch(&path, json!({"email": "ann@example.com"})).by(&ann).send().await;
-    assert_eq!(own.status, 200, "one's own is not taken");
+    assert_eq!(own.status, 200, "your own address is not taken");
     let moved = kit.patch(&path, json!({"email": "Ann2@example.com"})).by(&ann).send().await;
     assert_eq!(moved.json()["email"], "ann2@example.com");
 }
@@ -140,17 +140,17 @@ async fn sign_up_can_be_closed() {
 }
 
 #[tokio::test]
-async fn sign_ups_are_counted() {
+async fn sign_ups_are_limited_per_address() {
     let kit = kit();
     let root = kit.admin("root").await;
     let from = |ip: &str, name: &str| kit.post("/api/users", person(name)).header("cf-connecting-ip", ip);
     assert_eq!(from("1.1.1.1", "a").send().await.status, 201);
-    kit.sql("UPDATE attempts SET n = 100 WHERE bucket = 'signup:1.1.1.1'", []).await;
+    kit.sql("UPDATE rate_limits SET n = 100 WHERE bucket = 'signup:1.1.1.1'", []).await;
     kit.wait(60_000);
     let refused = from("1.1.1.1", "b").send().await;
     assert_eq!((refused.status, refused.header("retry-after")), (429, "3540"));
     assert_eq!(from("2.2.2.2", "b").send().await.status, 201);
-    assert_eq!(from("1.1.1.1", "c").by(&root).send().await.status, 201, "administrators are not slowed down");
+    assert_eq!(from("1.1.1.1", "c").by(&root).send().await.status, 201, "administrators are not limited");
     kit.wait(3_540_000);
     assert_eq!(from("1.1.1.1", "d").send().await.status, 201);
 }
@@ -171,7 +171,7 @@ async fn only_administrators_make_administrators() {
 }
 
 #[tokio::test]
-async fn the_last_administrator_stays() {
+async fn the_last_administrator_cannot_be_demoted_or_deleted() {
     let kit = kit();
     let root = kit.admin("root").await;
     let path = format!("/api/users/{}", root.id);
@@ -181,16 +181,16 @@ async fn the_last_administrator_stays() {
     assert_eq!(kit.number("SELECT count(*) FROM users WHERE admin = 1 AND name = 'root'").await, 1);
     let second = kit.admin("second").await;
     assert_eq!(kit.patch(&path, json!({"admin": false})).by(&root).send().await.status, 200);
-    assert_eq!(kit.delete(&path).by(&root).send().await.status, 204, "no longer one");
+    assert_eq!(kit.delete(&path).by(&root).send().await.status, 204, "no longer an administrator");
     assert_eq!(kit.delete(&format!("/api/users/{}", second.id)).by(&second).send().await.status, 409);
     let ann = kit.user("ann").await;
     kit.sql("UPDATE users SET admin = 0", []).await;
     let gone = kit.delete(&format!("/api/users/{}", ann.id)).by(&ann).send().await;
-    assert_eq!(gone.status, 204, "where there are none, none is the last");
+    assert_eq!(gone.status, 204, "without administrators, anyone may go");
 }
 
 #[tokio::test]
-async fn only_oneself_and_administrators_change_a_user() {
+async fn only_the_user_and_administrators_change_a_user() {
     let kit = kit();
     let (ann, bob) = (user(&kit, "ann").await, kit.user("bob").await);
     let path = format!("/api/users/{}", ann.id);
@@ -202,17 +202,20 @@ async fn only_oneself_and_administrators_change_a_user() {
     assert_eq!(kit.delete(&path).send().await.status, 401);
     assert_eq!(kit.delete(&path).by(&bob).send().await.status, 403);
     assert_eq!(kit.delete("/api/users/99").by(&bob).send().await.status, 404);
-    let count = "SELECT count(*) FROM users WHERE id = 1 AND name = 'ann' AND email = 'ann@example.com' AND updated_at = created_at";
+    let count = "SELECT count(*) FROM users WHERE id = 1 AND name = 'ann' AND email = 'ann@example.com' \
+        AND updated_at = created_at";
     assert_eq!(kit.number(count).await, 1);
     assert!(web::password::verify(Some(&password_of(&kit, ann.id).await), PASSWORD));
     assert_eq!(kit.get("/api/users").by(&ann).send().await.status, 200, "ann is still logged in");
 }
 
 #[tokio::test]
-async fn ones_own_password_needs_the_current_one_and_ends_other_sessions() {
+async fn changing_your_own_password_needs_the_current_one_and_ends_other_sessions() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
-    kit.sql("INSERT INTO sessions SELECT 'other', user_id, name, ip, user_agent, created_at, updated_at, expires_at FROM sessions", []).await;
+    let copy = "INSERT INTO sessions \
+        SELECT 'other', user_id, name, ip, user_agent, created_at, updated_at, expires_at FROM sessions";
+    kit.sql(copy, []).await;
     let path = format!("/api/users/{}", ann.id);
     let change = |body: Value| kit.patch(&path, body).by(&ann);
     assert_eq!(change(json!({"password": "new-password"})).send().await.error(), "missing_parameter:current_password");
@@ -240,7 +243,7 @@ async fn passwords_set_by_administrators_end_all_sessions() {
 }
 
 #[tokio::test]
-async fn a_key_acts_with_its_users_rights_and_ends_with_them() {
+async fn a_key_has_its_users_rights_and_ends_with_the_user() {
     let kit = kit();
     let (ann, root) = (user(&kit, "ann").await, kit.admin("root").await);
     let (anns, roots) = (kit.key(&ann, &["write"]).await, kit.key(&root, &["read", "write"]).await);
@@ -248,10 +251,10 @@ async fn a_key_acts_with_its_users_rights_and_ends_with_them() {
     assert_eq!(
         kit.get("/api/users").by(&anns).send().await.error(),
         "missing_scope",
-        "also where nobody need be known"
+        "also where no credential is needed"
     );
     let email = kit.get(&path).by(&roots).send().await.json()["email"].clone();
-    assert_eq!(email, "ann@example.com", "an administrator's key is one");
+    assert_eq!(email, "ann@example.com", "an administrator's key has their rights");
     assert_eq!(kit.patch(&path, json!({"admin": true})).by(&anns).send().await.error(), "forbidden");
     let change = json!({"password": "new-password", "current_password": PASSWORD});
     assert_eq!(kit.patch(&path, change).by(&anns).send().await.status, 200);
@@ -262,18 +265,20 @@ async fn a_key_acts_with_its_users_rights_and_ends_with_them() {
 }
 
 #[tokio::test]
-async fn deleting_a_user_takes_what_is_theirs() {
+async fn deleting_a_user_deletes_their_rows_and_objects() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
     for who in [ann.id, bob.id] {
         kit.sql(
-            "INSERT INTO images (name, key, width, height, size, sha256, prompt, num_inference_steps, guidance_scale, scheduler, seed, user_id, created_at, updated_at) \
+            "INSERT INTO images (name, key, width, height, size, sha256, prompt, num_inference_steps, guidance_scale, \
+             scheduler, seed, user_id, created_at, updated_at) \
              VALUES ('', 'image-' || CAST(?1 AS INTEGER), 1, 1, 1, '', '', 1, 1, 'DDIM', 0, ?1, 0, 0)",
             [who.into()],
         )
         .await;
         kit.sql(
-            "INSERT INTO uploads (key, content_type, user_id, created_at, updated_at) VALUES ('upload-' || CAST(?1 AS INTEGER), '', ?1, 0, 0)",
+            "INSERT INTO uploads (key, content_type, user_id, created_at, updated_at) \
+             VALUES ('upload-' || CAST(?1 AS INTEGER), '', ?1, 0, 0)",
             [who.into()],
         )
         .await;
@@ -284,7 +289,8 @@ async fn deleting_a_user_takes_what_is_theirs() {
         .await;
     }
     kit.sql(
-        "INSERT INTO tasks (id, name, type, status, params, user_id, created_at, updated_at) VALUES (7, '', 'inference', 'waiting', '{}', 1, 0, 0)",
+        "INSERT INTO tasks (id, name, type, status, params, user_id, created_at, updated_at) \
+         VALUES (7, '', 'inference', 'waiting', '{}', 1, 0, 0)",
         [],
     )
     .await;
@@ -305,9 +311,9 @@ async fn deleting_a_user_takes_what_is_theirs() {
         assert_eq!(kit.number(sql).await, left, "{sql}");
     }
     for reply in [kit.get(&path).by(&ann).send().await, kit.patch(&path, json!({"name": "x"})).by(&ann).send().await] {
-        assert_eq!(reply.error(), "invalid_token", "the token of someone who is gone");
+        assert_eq!(reply.error(), "invalid_token", "the token of a deleted user");
     }
-    assert_eq!(sign_up(&kit, "ann").await.json()["id"], 3, "ids are not given out twice");
+    assert_eq!(sign_up(&kit, "ann").await.json()["id"], 3, "ids are not reused");
 }
 
 #[tokio::test]
@@ -325,34 +331,41 @@ async fn bad_requests_are_named_and_change_nothing() {
     ] {
         assert_eq!(kit.get(&format!("/api/users?{query}")).send().await.error(), error, "{query}");
     }
-    for (body, error) in [
-        ("", "malformed_json".to_string()),
-        ("[]", "malformed_json".into()),
-        ("{\"name\":\"\\udc00\"}", "malformed_json".into()),
-        ("{}", "missing_parameter:email".into()),
-        ("{\"email\":\"a\"}", "invalid_parameter:email".into()),
-        ("{\"email\":\"a@b.c\"}", "missing_parameter:password".into()),
-        ("{\"email\":\"a@b.c\",\"password\":\"1234567\"}", "invalid_parameter:password".into()),
-        ("{\"email\":\"a@b.c\",\"password\":12345678}", "invalid_parameter:password".into()),
-        ("{\"email\":\"a@b.c\",\"password\":\"12345678\"}", "missing_parameter:name".into()),
-        ("{\"email\":\"a@b.c\",\"password\":\"12345678\",\"name\":\" \"}", "invalid_parameter:name".into()),
-        ("{\"email\":\"a@b.c\",\"password\":\"12345678\",\"name\":\"\\u0000\"}", "invalid_parameter:name".into()),
-        (
-            "{\"email\":\"a@b.c\",\"password\":\"12345678\",\"name\":\"a\",\"admin\":1}",
-            "invalid_parameter:admin".into(),
-        ),
-    ] {
-        let reply = kit.call("POST", "/api/users").body("application/json", body).send().await;
-        assert_eq!((reply.status, reply.error()), (400, error), "{body}");
+    for (method, path) in [("POST", "/api/users"), ("PATCH", "/api/users/1")] {
+        rules::refuses_malformed_bodies(&kit, method, path, &ann).await;
     }
-    let mut long = person("long");
-    long["password"] = json!("長".repeat(257));
-    assert_eq!(kit.post("/api/users", long.clone()).send().await.error(), "invalid_parameter:password");
-    assert_eq!(kit.number("SELECT count(*) FROM attempts").await, 0, "cheap checks come first");
-    long["password"] = json!("長".repeat(256));
-    assert_eq!(kit.post("/api/users", long).send().await.status, 201);
-    let huge = kit.call("POST", "/api/users").body("application/json", vec![b' '; 10 << 20]).send().await;
-    assert_eq!((huge.status, huge.error().as_str()), (413, "body_too_large"));
+    let long = |length: usize| json!({"email": "a@b.c", "password": "長".repeat(length), "name": "long"});
+    let user = |key: &str, value: Value| {
+        let mut body = json!({"email": "a@b.c", "password": "12345678", "name": "a"});
+        body[key] = value;
+        body
+    };
+    let sign_ups = [
+        (json!({}), "400 missing_parameter:email"),
+        (json!({"email": "a"}), "400 invalid_parameter:email"),
+        (json!({"email": "a@b.c"}), "400 missing_parameter:password"),
+        (json!({"email": "a@b.c", "password": "1234567"}), "400 invalid_parameter:password"),
+        (json!({"email": "a@b.c", "password": 12345678}), "400 invalid_parameter:password"),
+        (json!({"email": "a@b.c", "password": "12345678"}), "400 missing_parameter:name"),
+        (user("name", json!(" ")), "400 invalid_parameter:name"),
+        (user("name", json!("\u{0}")), "400 invalid_parameter:name"),
+        (user("admin", json!(1)), "400 invalid_parameter:admin"),
+        (long(257), "400 invalid_parameter:password"),
+    ];
+    rules::refuses_bodies(&kit, "POST", "/api/users", &ann, &sign_ups).await;
+    let changes = [
+        (json!({}), "400 nothing_to_change"),
+        (json!({"points": 9}), "400 nothing_to_change"),
+        (json!({"current_password": PASSWORD}), "400 nothing_to_change"),
+        (json!({"password": "12345678"}), "400 missing_parameter:current_password"),
+    ];
+    rules::refuses_bodies(&kit, "PATCH", "/api/users/1", &ann, &changes).await;
+    assert_eq!(
+        kit.number("SELECT count(*) FROM rate_limits").await,
+        0,
+        "bodies are checked before anything is counted"
+    );
+    assert_eq!(kit.post("/api/users", long(256)).send().await.status, 201);
     for path in ["/api/users/0", "/api/users/me", "/api/users/9007199254740992", "/api/users/1%20OR%201=1"] {
         assert_eq!(kit.patch(path, json!({"name": "x"})).by(&ann).send().await.status, 404, "{path}");
     }
@@ -360,7 +373,7 @@ async fn bad_requests_are_named_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn signing_up_again_with_the_same_key_replays() {
+async fn a_repeated_sign_up_gets_the_first_response() {
     let kit = kit();
     let send = |name: &str| kit.post("/api/users", person(name)).header("idempotency-key", "k 1");
     let first = send("ann").send().await;
@@ -374,7 +387,7 @@ async fn signing_up_again_with_the_same_key_replays() {
 }
 
 #[tokio::test]
-async fn one_round_trip_each_and_one_more_to_hash() {
+async fn each_request_is_one_transaction_and_hashing_takes_one_more() {
     let kit = kit();
     let ann = user(&kit, "ann").await;
     let path = format!("/api/users/{}", ann.id);
@@ -394,15 +407,16 @@ async fn one_round_trip_each_and_one_more_to_hash() {
 }
 
 #[tokio::test]
-async fn watchers_are_told() {
+async fn changes_are_published_without_addresses_for_strangers() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let path = format!("/api/users/{}", ann.id);
     kit.patch(&path, json!({"name": "b"})).by(&ann).send().await;
     kit.delete(&path).by(&ann).send().await;
-    let told = kit.told().await;
-    assert_eq!(told.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["users/1", "users/1"]);
-    let (public, owner) = (told[0].1.public.as_ref().unwrap(), told[0].1.owner.as_ref().unwrap());
-    assert!(owner.v1.contains("ann@example.com") && !public.v1.contains("ann@example.com"));
-    assert!(public.v1.contains("\"name\":\"b\"") && told[1].1.end);
+    let published = kit.published().await;
+    assert_eq!(published.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["users/1", "users/1"]);
+    let public = published[0].1.public.as_ref().unwrap().text("v1").unwrap();
+    let owner = published[0].1.owner.as_ref().unwrap().text("v1").unwrap();
+    assert!(owner.contains("ann@example.com") && !public.contains("ann@example.com"));
+    assert!(public.contains("\"name\":\"b\"") && published[1].1.end);
 }

@@ -1,84 +1,85 @@
-//! The handlers of webhooks. Each is one database batch. Secrets are derived, never stored: whoever may see one is given
-//! it with the answer.
+//! The handlers of webhooks. Each is one transaction. Secrets are derived, never stored; only the owner's replies carry
+//! them.
 
-use ::store::list;
-use domain::messages::{INTERNAL, UNAVAILABLE, WEBHOOK_LIMIT};
-use domain::webhook::{delivery_purpose, derive};
+use domain::messages::{INTERNAL, UNAVAILABLE};
 use domain::{Error, Id};
+use protocol::webhook::{delivery_purpose, derive};
 use serde_json::{Value, json};
-use web::{Ctx, Json, PathId, Reply, Result};
+use store::rate_limit;
+use web::{Json, PathId, Reply, RequestCtx, Result};
 
 use crate::model::{NewWebhook, WebhookPatch};
-use crate::store::{self, WEBHOOKS};
+use crate::sql::{self, WEBHOOKS};
 
-pub async fn list(ctx: Ctx) -> Result {
-    ctx.list_in(ctx.writing()?, &WEBHOOKS).await
+pub async fn list(ctx: RequestCtx) -> Result {
+    ctx.list_in(ctx.write()?, &WEBHOOKS).await
 }
 
-pub async fn read(ctx: Ctx, PathId(id): PathId) -> Result {
-    ctx.read(&WEBHOOKS, id).await
+pub async fn read(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    ctx.show(&WEBHOOKS, id).await
 }
 
-pub async fn create(ctx: Ctx, body: Json) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    let webhook = NewWebhook::read(&body.value, &ctx.cx.config.fetch_allow)?;
-    batch.meaning("conflict", &WEBHOOK_LIMIT);
-    let insert = store::insert(scope, &webhook);
-    let inserted = list::inserted(&WEBHOOKS, scope);
-    match ctx.create(scope, batch, &body.hash, insert, inserted, [store::not_too_many(scope)]).await? {
-        Reply::Created { item, location } => Ok(Reply::Created { item: with_secret(&ctx, &item)?, location }),
-        other => Ok(other),
-    }
+pub async fn create(ctx: RequestCtx, body: Json<NewWebhook>) -> Result {
+    let mut tx = ctx.write_once(&body.hash)?;
+    let webhook = body.read()?;
+    webhook.check(&ctx.runtime.config.fetch_allow)?;
+    sql::insert(&mut tx, &webhook);
+    ctx.created(tx, &WEBHOOKS).await?.map_item(|item| with_secret(&ctx, item))
 }
 
-pub async fn update(ctx: Ctx, PathId(id): PathId, body: Json) -> Result {
-    let (scope, batch) = ctx.writing()?;
-    let patch = WebhookPatch::read(&body.value, &ctx.cx.config.fetch_allow)?;
-    ctx.change((scope, batch), &WEBHOOKS, id, store::change(scope, id, &patch)).await
+pub async fn update(ctx: RequestCtx, PathId(id): PathId, body: Json<WebhookPatch>) -> Result {
+    let mut tx = ctx.write_to(&WEBHOOKS, id)?;
+    let patch = body.read()?;
+    patch.check(&ctx.runtime.config.fetch_allow)?;
+    sql::update(&mut tx, id, &patch);
+    ctx.updated(tx, &WEBHOOKS, id).await
 }
 
-pub async fn delete(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, batch) = ctx.writing()?;
-    ctx.remove((scope, batch), &WEBHOOKS, id, [store::delete(scope, id)]).await
+pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&WEBHOOKS, id)?;
+    sql::delete(&mut tx, id);
+    ctx.deleted(tx, &WEBHOOKS, id).await
 }
 
-pub async fn rotate(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    batch.extend(list::writable(&WEBHOOKS, scope, id));
-    let [own, _] = store::own_version(scope, id);
-    batch.push(own);
-    batch.extend(store::rotate(scope, id));
-    let item = batch.push(list::item(&WEBHOOKS, scope, id));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
+pub async fn rotate(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&WEBHOOKS, id)?;
+    sql::require_owner(&mut tx, id);
+    let retired = sql::rotate(&mut tx, id);
+    let item = tx.item(&WEBHOOKS, id);
+    let outcome = tx.run().await?;
+    rate_limit::check(outcome.row(retired), sql::MAX_RETIRED - 1, ctx.runtime.now)?;
     Ok(Reply::Item(with_secret(&ctx, &outcome.item(item)?)?))
 }
 
-pub async fn secret(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    batch.extend(list::writable(&WEBHOOKS, scope, id));
-    let [own, version] = store::own_version(scope, id);
-    batch.push(own);
-    let version = batch.push(version);
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    let version = outcome.rows(version).first().and_then(|row| row.int("version")).unwrap_or(1);
-    Ok(Reply::Item(json!({"secret": text(&ctx, id, version)?, "version": version}).to_string()))
+pub async fn secret(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write_to(&WEBHOOKS, id)?;
+    sql::require_owner(&mut tx, id);
+    let version = sql::version(&mut tx, id);
+    let outcome = tx.run().await?;
+    let version = outcome.row(version).and_then(|row| row.int("version")).unwrap_or(1);
+    Ok(Reply::Item(json!({"secret": secret_text(&ctx, id, version)?, "version": version}).to_string()))
 }
 
-fn text(ctx: &Ctx, id: Id, version: i64) -> std::result::Result<String, Error> {
-    let key = ctx.cx.config.runner_key.as_bytes();
-    // With a short key anyone could sign.
+/// The secret of this version.
+///
+/// # Errors
+///
+/// `unavailable` where `RUNNER_KEY` is too short: with such a key anyone could sign.
+fn secret_text(ctx: &RequestCtx, id: Id, version: i64) -> std::result::Result<String, Error> {
+    let key = ctx.runtime.config.runner_key.as_bytes();
     if key.len() < 32 {
         return Err(UNAVAILABLE.error().cause("RUNNER_KEY is not set"));
     }
     Ok(derive(key, &delivery_purpose(id, version)).text())
 }
 
-/// The item with its secret. A repeat of a creation gives the same.
-fn with_secret(ctx: &Ctx, item: &str) -> std::result::Result<String, Error> {
+/// The row with its secret. A repeat of a creation gets the secret of the first request.
+fn with_secret(ctx: &RequestCtx, item: &str) -> std::result::Result<String, Error> {
     let json: Value = serde_json::from_str(item).map_err(|e| INTERNAL.error().cause(e))?;
-    // Profile v0 writes ids as text.
-    let id = json["id"].as_i64().or_else(|| domain::id::parse(json["id"].as_str()?));
-    let secret = text(ctx, id.unwrap_or_default(), json["version"].as_i64().unwrap_or_default())?;
+    let number = |key: &str| json.get(key).and_then(Value::as_i64);
+    // Version v0 writes ids as text.
+    let id = number("id").or_else(|| domain::id::parse(json.get("id")?.as_str()?));
+    let secret = secret_text(ctx, id.unwrap_or_default(), number("version").unwrap_or_default())?;
     let open = item.strip_suffix('}').unwrap_or(item);
     Ok(format!(r#"{open},"secret":"{secret}"}}"#))
 }

@@ -1,30 +1,21 @@
-//! The log of one webhook: what was sent, how that went, and again, please.
+//! The log of one webhook: its deliveries, and their replay. Each handler is one transaction.
 
-use ::store::list;
-use axum::extract::RawPathParams;
-use axum::extract::rejection::RawPathParamsRejection;
-use domain::messages::{NOT_FOUND, WEBHOOK_INACTIVE};
-use web::{Ctx, PathId, Reply, Result, axum};
+use web::{PathId, PathParams, Reply, RequestCtx, Result};
 
-use crate::store::{self, DELIVERIES, WEBHOOKS};
+use crate::sql::{self, DELIVERIES, WEBHOOKS};
 
-pub async fn list(ctx: Ctx, PathId(id): PathId) -> Result {
-    let (scope, mut batch) = ctx.writing()?;
-    let [found, _] = list::writable(&WEBHOOKS, scope, id);
-    batch.push(found);
-    ctx.list_of((scope, batch), &DELIVERIES, "t.webhook_id = {}", id).await
+pub async fn list(ctx: RequestCtx, PathId(id): PathId) -> Result {
+    let mut tx = ctx.write()?;
+    tx.require_visible(&WEBHOOKS, id);
+    ctx.list_of(tx, &DELIVERIES, "t.webhook_id = {}", id).await
 }
 
-pub async fn replay(ctx: Ctx, path: std::result::Result<RawPathParams, RawPathParamsRejection>) -> Result {
-    let path = path.map_err(|_| NOT_FOUND.error())?;
-    let part = |name: &str| path.iter().find(|(n, _)| *n == name).and_then(|(_, text)| domain::id::parse(text));
-    let (webhook, id) = part("id").zip(part("delivery")).ok_or_else(|| NOT_FOUND.error())?;
-    let (scope, mut batch) = ctx.writing()?;
-    batch.extend(list::writable(&WEBHOOKS, scope, webhook));
-    batch.meaning("conflict", &WEBHOOK_INACTIVE);
-    batch.extend(store::replay(scope, webhook, id));
-    let item = batch.push(list::item(&DELIVERIES, scope, id));
-    let outcome = batch.run(&*ctx.cx.ports.sql).await?;
-    ctx.deliver();
+pub async fn replay(ctx: RequestCtx, path: PathParams) -> Result {
+    let (webhook, id) = (path.id("id")?, path.id("delivery")?);
+    let mut tx = ctx.write_to(&WEBHOOKS, webhook)?;
+    sql::replay(&mut tx, webhook, id);
+    let item = tx.item(&DELIVERIES, id);
+    let outcome = tx.run().await?;
+    ctx.wake_sweeper();
     Ok(Reply::Item(outcome.item(item)?))
 }

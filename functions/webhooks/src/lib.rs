@@ -1,37 +1,64 @@
-//! `/api/webhooks`: addresses users want told what becomes of their tasks, with the log of what was sent to them. What is
-//! sent, when and how signed is in `store::webhooks`; which addresses are called at all, in `domain::outbound`.
+//! `/api/webhooks`: addresses that get the events of their users' tasks, with the log of their deliveries. When and how
+//! events are sent and signed is in `store::webhooks`; which addresses may be called, in `domain::url_policy`.
 
 mod api;
 mod deliveries;
 mod model;
-mod store;
+mod sql;
 #[cfg(test)]
 mod tests;
 
-use web::{Access, App, Dialect, Op, Replies, Routes};
+use store::{Property, Shape};
+use web::{Access, App, Dialect, FormData, Operation, Replies, Routes};
 
 use crate::model::{NewWebhook, WebhookPatch};
-use crate::store::{DELIVERIES, WEBHOOKS};
+use crate::sql::{DELIVERIES, WEBHOOKS};
 
-static ROTATE: Op = Op::other(
+/// A row of `WEBHOOKS` with its secret.
+const WITH_SECRET: Shape = Shape::Object(&[
+    Property::new("id", Shape::Int, "A string in v0."),
+    Property::new("url", Shape::Url, ""),
+    Property::new("events", Shape::List(&Shape::Text), ""),
+    Property::new("active", Shape::Bool, ""),
+    Property::new("failing", Shape::Bool, "The last try failed."),
+    Property::new("standing", Shape::Bool, "False for the webhook of a single task."),
+    VERSION,
+    Property::new("user_id", Shape::Int, "`user: {id, user_name}` in v0."),
+    Property::new("created_at", Shape::Time, ""),
+    Property::new("updated_at", Shape::Time, ""),
+    SECRET_TEXT,
+]);
+
+const SECRET_TEXT: Property = Property::new("secret", Shape::Text, "`whsec_…`, as Standard Webhooks writes it.");
+
+const VERSION: Property = Property::new("version", Shape::Int, "Of the secret; grows with each rotation.");
+
+const SECRET: Shape = Shape::Object(&[SECRET_TEXT, VERSION]);
+
+const CREATE: Operation = Operation {
+    replies: Replies::Json { status: 201, about: "The new webhook, with its secret", shape: &WITH_SECRET },
+    ..Operation::create("/api/webhooks", &WEBHOOKS, &NewWebhook::FORM, "Create a webhook")
+};
+
+const ROTATE: Operation = Operation::other(
     "POST",
     "/api/webhooks/{id}/rotate",
-    "A new secret, as `secret`; for 24 hours deliveries carry the signatures of the old one too",
-    Replies::Item(&WEBHOOKS),
+    "Replace the secret; for 24 hours deliveries carry the signatures of the old one too",
+    Replies::Json { status: 200, about: "The webhook, with its new secret", shape: &WITH_SECRET },
 )
 .secured();
 
-static SECRET: Op = Op::other(
+const READ_SECRET: Operation = Operation::other(
     "GET",
     "/api/webhooks/{id}/secret",
-    "The secret deliveries are signed with (Standard Webhooks), for the owner",
-    Replies::Object(200, "`secret` (`whsec_…`) and the `version` it is"),
+    "Read the secret that signs deliveries (Standard Webhooks), as the owner",
+    Replies::Json { status: 200, about: "The current secret", shape: &SECRET },
 )
 .secured()
-// Whoever has it can speak as us to the receiver: more than reading.
+// Whoever has it can sign as the platform: more than reading.
 .needs(Access::Write);
 
-static REPLAY: Op = Op::other(
+const REPLAY: Operation = Operation::other(
     "POST",
     "/api/webhooks/{id}/deliveries/{delivery}/replay",
     "Deliver again, with the same id and body",
@@ -39,20 +66,20 @@ static REPLAY: Op = Op::other(
 )
 .secured();
 
+/// The operations.
 pub fn routes() -> App {
-    const MADE: &str = "Make a webhook; the answer holds its `secret`";
+    const LIST: &str = "List one's webhooks; administrators see all";
+    const DELETE: &str = "Delete a webhook, its log and its pending deliveries";
+    const LOG: &str = "List the deliveries of a webhook with their attempts";
     Routes::new("webhooks", Dialect::Plain)
-        .on(Op::list("/api/webhooks", &WEBHOOKS, "List one's webhooks; administrators see all").secured(), api::list)
-        .on(Op::create("/api/webhooks", &WEBHOOKS, &NewWebhook::FORM, MADE), api::create)
-        .on(Op::read("/api/webhooks/{id}", &WEBHOOKS, "Read a webhook").secured(), api::read)
-        .on(Op::update("/api/webhooks/{id}", &WEBHOOKS, &WebhookPatch::FORM, "Change a webhook"), api::update)
-        .on(Op::delete("/api/webhooks/{id}", "Delete a webhook, its log and what was still to be sent"), api::delete)
+        .on(Operation::list("/api/webhooks", &WEBHOOKS, LIST).secured(), api::list)
+        .on(CREATE, api::create)
+        .on(Operation::read("/api/webhooks/{id}", &WEBHOOKS, "Read a webhook").secured(), api::read)
+        .on(Operation::update("/api/webhooks/{id}", &WEBHOOKS, &WebhookPatch::FORM, "Change a webhook"), api::update)
+        .on(Operation::delete("/api/webhooks/{id}", DELETE), api::delete)
         .on(ROTATE, api::rotate)
-        .on(SECRET, api::secret)
-        .on(
-            Op::list("/api/webhooks/{id}/deliveries", &DELIVERIES, "What was sent and how that went").secured(),
-            deliveries::list,
-        )
+        .on(READ_SECRET, api::secret)
+        .on(Operation::list("/api/webhooks/{id}/deliveries", &DELIVERIES, LOG).secured(), deliveries::list)
         .on(REPLAY, deliveries::replay)
         .build()
 }

@@ -1,66 +1,75 @@
 //! What may be sent about a webhook.
 
-use domain::form::{Field, Form, Rule, Values};
-use domain::messages::INVALID_PARAMETER;
-use domain::webhook::EVENTS;
-use domain::{Error, outbound};
-use serde_json::{Value, json};
+use domain::{Error, url_policy};
+use protocol::webhook::EVENTS;
+use serde_json::json;
+use web::{FieldType, Input};
 
-const KIND: Rule = Rule::OneOf(EVENTS);
+const URL: Input = Input::new(FieldType::Url, "Address", "網址");
 
-const LIST: Rule = Rule::List { of: &KIND, max: EVENTS.len() };
+const EVENT: FieldType = FieldType::OneOf(EVENTS);
 
-pub struct NewWebhook {
-    pub url: String,
-    /// A JSON array.
-    pub events: String,
+const EVENT_LIST: FieldType = FieldType::List { of: &EVENT, max: EVENTS.len() };
+
+web::form! {
+    /// A new webhook.
+    pub struct NewWebhook {
+        pub url: String = URL,
+        pub events: Option<Vec<String>> = Input::new(EVENT_LIST, "Events; all if omitted", "事件；未指定則為全部"),
+    }
+}
+
+web::patch! {
+    /// Changes of a webhook.
+    pub struct WebhookPatch {
+        pub url: String = URL,
+        pub events: Vec<String> = Input::new(EVENT_LIST, "Events", "事件"),
+        pub active: bool = Input::new(FieldType::Bool, "Active", "啟用"),
+    }
 }
 
 impl NewWebhook {
-    pub const FORM: Form = Form(&[
-        Field::required("url", Rule::Url, ("Address", "網址")),
-        Field::optional("events", LIST, ("Events; all if not said", "事件；未指定則為全部")),
-    ]);
-
-    /// `exempt` as in `outbound::check`.
-    pub fn read(body: &Value, exempt: &[String]) -> Result<NewWebhook, Error> {
-        let values = Self::FORM.create(body)?;
-        let url = values.text("url").unwrap_or_default();
-        outbound::admit(&url, exempt, "url")?;
-        let all = || json!(EVENTS.iter().map(|(name, _)| *name).collect::<Vec<_>>()).to_string();
-        Ok(NewWebhook { url, events: events(&values)?.unwrap_or_else(all) })
+    /// Checks the address against `url_policy`, and that there is an event. `exempt` is `Config::fetch_allow`.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_parameter`.
+    pub fn check(&self, exempt: &[String]) -> Result<(), Error> {
+        check(Some(&self.url), self.events.as_deref(), exempt)
     }
-}
 
-#[derive(Debug)]
-pub struct WebhookPatch {
-    pub url: Option<String>,
-    pub events: Option<String>,
-    pub active: Option<bool>,
+    /// The column `events`: those that were sent, otherwise all.
+    pub fn events_json(&self) -> String {
+        let all = || EVENTS.iter().map(|(name, _)| name.to_string()).collect();
+        events_json(self.events.clone().unwrap_or_else(all))
+    }
 }
 
 impl WebhookPatch {
-    pub const FORM: Form = Form(&[
-        Field::optional("url", Rule::Url, ("Address", "網址")),
-        Field::optional("events", LIST, ("Events", "事件")),
-        Field::optional("active", Rule::Bool, ("Active", "啟用")),
-    ]);
+    /// As `NewWebhook::check`, for the fields that were sent.
+    pub fn check(&self, exempt: &[String]) -> Result<(), Error> {
+        check(self.url.as_deref(), self.events.as_deref(), exempt)
+    }
 
-    pub fn read(body: &Value, exempt: &[String]) -> Result<WebhookPatch, Error> {
-        let values = Self::FORM.patch(body)?;
-        let url = values.text("url");
-        url.iter().try_for_each(|url| outbound::admit(url, exempt, "url"))?;
-        Ok(WebhookPatch { url, events: events(&values)?, active: values.bool("active") })
+    /// The column `events`.
+    pub fn events_json(&self) -> Option<String> {
+        self.events.clone().map(events_json)
     }
 }
 
-/// Each once, and at least one, as a JSON array.
-fn events(values: &Values) -> Result<Option<String>, Error> {
-    let Some(mut events) = values.texts("events") else { return Ok(None) };
+fn check(url: Option<&str>, events: Option<&[String]>, exempt: &[String]) -> Result<(), Error> {
+    if let Some(url) = url {
+        url_policy::admit(url, exempt, "url")?;
+    }
+    match events {
+        Some([]) => Err(Error::invalid("events", EVENT.phrase())),
+        _ => Ok(()),
+    }
+}
+
+/// A JSON array that has each event once.
+fn events_json(mut events: Vec<String>) -> String {
     events.sort();
     events.dedup();
-    if events.is_empty() {
-        return Err(INVALID_PARAMETER.on("events").arg("events").phrase(KIND.phrase()));
-    }
-    Ok(Some(json!(events).to_string()))
+    json!(events).to_string()
 }

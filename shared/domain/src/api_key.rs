@@ -1,8 +1,8 @@
-//! API keys as text, and what they may do. A key is `sk-{user id, hex}-{48 hex digits}`: its user stands in it, so that
-//! a request knows whom it claims to be from before the database is asked; only the database knows whether it is true.
+//! The text of API keys, and their scopes. A key is `sk-{user id, hex}-{48 hex digits}`. It holds its user, so that a
+//! request names the caller before the database is asked; only the database knows whether that is true.
 //!
-//! The digits are an HMAC of a fresh nonce under a key of the deployment. So a repeated creation can be answered with
-//! the same text though nothing the text could be read from was stored: the nonce alone gives nothing away.
+//! The digits are an HMAC of a fresh nonce under a key of the deployment. A repeated creation derives the same text
+//! from the stored nonce, which is useless without the deployment's key.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -10,24 +10,25 @@ use sha2::Sha256;
 use crate::Id;
 use crate::id::{MAX_ID, hex};
 
-/// What an API key needs to be allowed, by what the request does. Sessions need none of it.
+/// The scope that a request needs of an API key. Sessions may do everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reads: GET, HEAD, sockets, event streams.
     Read,
-    /// Writes of what draws, and so spends points: tasks of either kind, and uploads for them.
+    /// Writes that draw, and so spend points: tasks, and uploads for them.
     Tasks,
     /// All other writes.
     Write,
 }
 
 impl Access {
+    /// Every scope.
     pub const ALL: [Access; 3] = [Access::Read, Access::Tasks, Access::Write];
 
-    /// The scopes as a form takes them, without other spellings.
-    pub const CHOICES: &'static [(&'static str, &'static [&'static str])] =
-        &[("read", &[]), ("tasks", &[]), ("write", &[])];
+    /// The scopes as choices of a form.
+    pub const CHOICES: crate::Choices = &[("read", &[]), ("tasks", &[]), ("write", &[])];
 
+    /// The name of the scope.
     pub const fn name(self) -> &'static str {
         match self {
             Access::Read => "read",
@@ -37,11 +38,11 @@ impl Access {
     }
 }
 
-/// What tells a key from a JWT.
+/// The prefix that distinguishes a key from a JWT.
 pub const MARK: &str = "sk-";
 /// 192 bits.
 const SECRET_BYTES: usize = 24;
-/// How many of the secret's digits are shown, to tell keys apart by.
+/// The number of the secret's digits that are shown, to tell keys apart.
 const SHOWN: usize = 6;
 
 /// The text of a user's key. `server_key` is a secret of the deployment, `nonce` fresh randomness of 256 bits.
@@ -55,7 +56,7 @@ pub fn text(server_key: &[u8], user: Id, nonce: &str) -> String {
     format!("{MARK}{user:x}-{secret}")
 }
 
-/// The user a text claims to be a key of; None when it has not the form of a key.
+/// The user that a text names; None unless it has the form of a key.
 pub fn owner(text: &str) -> Option<Id> {
     let (user, secret) = text.strip_prefix(MARK)?.split_once('-')?;
     let digits = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -65,7 +66,7 @@ pub fn owner(text: &str) -> Option<Id> {
     Id::from_str_radix(user, 16).ok().filter(|id| (1..=MAX_ID).contains(id))
 }
 
-/// The beginning of a key, which may be shown.
+/// The part of a key that may be shown.
 pub fn prefix(text: &str) -> &str {
     let hidden = 2 * SECRET_BYTES - SHOWN;
     text.len().checked_sub(hidden).and_then(|end| text.get(..end)).unwrap_or_default()
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_form_of_a_key_has_an_owner() {
+    fn only_the_text_of_a_key_names_a_user() {
         let secret = "0".repeat(48);
         for bad in [
             "".to_string(),

@@ -1,12 +1,15 @@
-//! One error type for every layer. A `Message` is a catalogue entry with a stable code and its three texts; an
-//! `Error` is one occurrence of it. What HTTP status or envelope it becomes is decided by the dialects in `web`.
+//! One error type for every layer. A `Message` is a catalogue entry with a stable code and its text in three languages;
+//! an `Error` is one occurrence of it. The HTTP status and the envelope are decided by the dialects in `web`.
 
 use std::borrow::Cow;
 
 use crate::Lang;
+use crate::messages::{INVALID_PARAMETER, MISSING_PARAMETER};
+use crate::text::{Arg, Phrase, Text};
 
-/// What sort of failure it is; dialects map it to a status.
+/// The sort of a failure; dialects map it to a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is named after its HTTP status")]
 pub enum Kind {
     Malformed,
     Unauthenticated,
@@ -24,82 +27,86 @@ pub enum Kind {
     Internal,
 }
 
-/// A catalogue entry: `{0}`, `{1}` in the texts are filled from `Error::args`.
+/// An entry of the catalogue in `messages`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
+    /// Stable, in snake_case: clients branch on it.
     pub code: &'static str,
+    /// Decides the status.
     pub kind: Kind,
-    pub en: &'static str,
-    pub hant: &'static str,
-    pub hans: &'static str,
+    /// For people; arguments are filled from `Error::args`.
+    pub text: Text,
 }
 
 impl Message {
+    /// An occurrence of the message.
     pub fn error(&'static self) -> Error {
         Error { message: self, args: Vec::new(), field: None, retry_after: None, cause: None }
     }
 
-    /// The error about one field or parameter of the request.
+    /// An occurrence about one field or parameter of the request.
     pub fn on(&'static self, field: impl Into<Cow<'static, str>>) -> Error {
         self.error().field(field)
     }
-
-    pub fn text(&self, lang: Lang) -> &'static str {
-        match lang {
-            Lang::En => self.en,
-            Lang::Hant => self.hant,
-            Lang::Hans => self.hans,
-        }
-    }
 }
 
-/// A failure on its way to the caller. `cause` is for the log only and never leaves the system.
+/// A failure on its way to the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Error {
+    /// Code, kind and text.
     pub message: &'static Message,
+    /// Arguments of the text.
     pub args: Vec<Arg>,
+    /// The field or parameter of the request that is to blame.
     pub field: Option<Cow<'static, str>>,
     /// Seconds until another try makes sense.
     pub retry_after: Option<u32>,
+    /// For the log only; it never leaves the system.
     pub cause: Option<String>,
 }
 
-/// A value inside a message: the same in every language, or itself a phrase of the catalogue's languages.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Arg {
-    Text(String),
-    Phrase { en: String, hant: String, hans: String },
-}
-
 impl Error {
+    /// `{field} must be {expected}.`
+    pub fn invalid(field: impl Into<Cow<'static, str>>, expected: impl Into<Phrase>) -> Error {
+        let field = field.into();
+        INVALID_PARAMETER.on(field.clone()).arg(&*field).arg(expected.into())
+    }
+
+    /// `{field} is required.`
+    pub fn missing(field: impl Into<Cow<'static, str>>) -> Error {
+        let field = field.into();
+        MISSING_PARAMETER.on(field.clone()).arg(&*field)
+    }
+
+    /// The sort of the failure.
     pub fn kind(&self) -> Kind {
         self.message.kind
     }
 
+    /// The stable code.
     pub fn code(&self) -> &'static str {
         self.message.code
     }
 
+    /// Names the field that is to blame.
     pub fn field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
         self.field = Some(field.into());
         self
     }
 
-    pub fn arg(mut self, value: impl ToString) -> Self {
-        self.args.push(Arg::Text(value.to_string()));
+    /// Adds an argument of the text.
+    pub fn arg(mut self, value: impl Into<Arg>) -> Self {
+        self.args.push(value.into());
         self
     }
 
-    pub fn phrase(mut self, phrase: Arg) -> Self {
-        self.args.push(phrase);
-        self
-    }
-
+    /// Adds what the log should say about the cause.
     pub fn cause(mut self, cause: impl ToString) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
+    /// Says in how many seconds another try makes sense.
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -107,17 +114,14 @@ impl Error {
 
     /// The message for a person, in their language.
     pub fn text(&self, lang: Lang) -> String {
-        let mut text = self.message.text(lang).to_string();
-        for (i, arg) in self.args.iter().enumerate() {
-            let value = match (arg, lang) {
-                (Arg::Text(text), _) => text,
-                (Arg::Phrase { en, .. }, Lang::En) => en,
-                (Arg::Phrase { hant, .. }, Lang::Hant) => hant,
-                (Arg::Phrase { hans, .. }, Lang::Hans) => hans,
-            };
-            text = text.replace(&format!("{{{i}}}"), value);
-        }
-        text
+        self.message.text.fill(lang, &self.args)
+    }
+}
+
+/// An occurrence without a field, for places that take either.
+impl From<&'static Message> for Error {
+    fn from(message: &'static Message) -> Error {
+        message.error()
     }
 }
 
@@ -135,3 +139,24 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phrases;
+
+    #[test]
+    fn invalid_and_missing_fields_are_named_in_the_text() {
+        let error = Error::invalid("seed", phrases::AT_MOST.with([9_i64]));
+        assert_eq!((error.code(), error.field.as_deref()), ("invalid_parameter", Some("seed")));
+        assert_eq!(error.text(Lang::En), "seed must be at most 9.");
+        assert_eq!(error.text(Lang::Hant), "seed 必須是不大於 9 的數字。");
+        assert_eq!(Error::missing("name").text(Lang::Hans), "缺少必填的 name。");
+    }
+
+    #[test]
+    fn the_cause_is_for_the_log() {
+        let error = INVALID_PARAMETER.on("a").cause("secret");
+        assert!(error.to_string().contains("secret") && !error.text(Lang::En).contains("secret"));
+    }
+}

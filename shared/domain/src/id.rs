@@ -6,7 +6,7 @@ pub type Id = i64;
 /// The largest integer every JSON client reads exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
-/// Reads an id written in digits, as paths and query strings carry it.
+/// Reads an id in digits, as in paths and query strings.
 pub fn parse(text: &str) -> Option<Id> {
     if text.is_empty() || text.len() > 16 || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;

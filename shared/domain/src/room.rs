@@ -1,61 +1,69 @@
-//! The logic of one watched object: who gets which frame, in order, without gaps or repeats. The Durable Object in
-//! `functions/hub` is a shell around this; it owns sockets and storage, this owns the rules.
+//! The rules of one watched object: who gets which frame, in order, without gaps or repeats. The Durable Object in
+//! `functions/hub` owns the sockets and the storage. What frames say is not known here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Profile;
-
-/// WebSocket close codes of the watch protocol (API.md §1).
+/// WebSocket close codes of the watch protocol (docs/API.md §1).
 pub mod close {
+    /// The object will not change any more.
     pub const DONE: u16 = 1000;
+    /// The watcher has to log in.
     pub const UNAUTHENTICATED: u16 = 4401;
+    /// The object does not exist for this watcher.
     pub const NOT_FOUND: u16 = 4404;
 }
 
-/// How many past events a room keeps for `?since=`.
+/// The number of past events a room keeps for `?since=`.
 pub const HISTORY: usize = 256;
 
-/// One frame, in the style of each profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frame {
-    pub v0: String,
-    pub v1: String,
-    /// In the words of the points task API, when the object is one of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub points: Option<String>,
-}
+/// One frame in each rendering of the object: the name of the rendering (`v1`, say), and the JSON text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame(BTreeMap<String, String>);
 
 impl Frame {
-    pub fn text(&self, profile: Profile) -> &str {
-        match profile {
-            Profile::V0 => &self.v0,
-            Profile::V1 => &self.v1,
-            Profile::Points => self.points.as_deref().unwrap_or(&self.v1),
-        }
+    /// The frame in this rendering, if the object has it.
+    pub fn text(&self, rendering: &str) -> Option<&str> {
+        self.0.get(rendering).map(String::as_str)
+    }
+
+    /// Each rendering with its text.
+    pub fn renderings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+}
+
+impl<N: Into<String>, T: Into<String>> FromIterator<(N, T)> for Frame {
+    fn from_iter<I: IntoIterator<Item = (N, T)>>(renderings: I) -> Frame {
+        Frame(renderings.into_iter().map(|(name, text)| (name.into(), text.into())).collect())
     }
 }
 
 /// A change of the watched object. `seq` grows with every change of the database row; `end` is the last one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
+    /// Place in the order of changes.
     pub seq: i64,
+    /// True for the last change.
     pub end: bool,
-    /// What anyone sees; None when the object is not (or no longer) public.
+    /// The frame for anyone; None when the object is not public, or no longer.
     pub public: Option<Frame>,
-    /// What its owner and administrators see; None when it is gone.
+    /// The frame for its owner and administrators; None when it is gone.
     pub owner: Option<Frame>,
 }
 
-/// On whose behalf a socket listens.
+/// The role of a watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Audience {
+    /// Anyone.
     Public,
+    /// The owner of the object, and administrators.
     Owner,
 }
 
 impl Event {
+    /// The frame for this audience.
     pub fn frame(&self, audience: Audience) -> Option<&Frame> {
         match audience {
             Audience::Public => self.public.as_ref(),
@@ -64,24 +72,27 @@ impl Event {
     }
 }
 
-/// How a watcher joins, as the edge tells the room's host.
+/// A watcher's request to join, from the edge to the room's host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Join {
-    pub profile: Profile,
+    /// Which rendering of the frames to send.
+    pub rendering: String,
+    /// Resumes after this event.
     pub since: Option<i64>,
     /// Server-sent events instead of a WebSocket.
     pub event_stream: bool,
-    /// Who they are and what they see first, or the close code they are refused with.
+    /// The watcher's role and the current state, or the close code of a refusal.
     pub admit: Result<(Audience, Event), u16>,
 }
 
+/// The recent events of one object.
 #[derive(Default)]
 pub struct Room {
     events: VecDeque<Event>,
 }
 
 impl Room {
-    /// A room as it was before its host was evicted: its events, oldest first.
+    /// Rebuilds a room from its stored events, oldest first.
     pub fn restore(events: impl IntoIterator<Item = Event>) -> Room {
         let mut room = Room::default();
         for event in events {
@@ -90,15 +101,17 @@ impl Room {
         room
     }
 
+    /// `seq` of the newest event, 0 when there is none.
     pub fn last_seq(&self) -> i64 {
         self.events.back().map_or(0, |e| e.seq)
     }
 
+    /// True once the last event has passed.
     pub fn ended(&self) -> bool {
         self.events.back().is_some_and(|e| e.end)
     }
 
-    /// Takes an event in; false when it is late or a repeat, which nobody must see.
+    /// Takes an event in. Returns false when it is late or a repeat, and must not be sent.
     pub fn publish(&mut self, event: Event) -> bool {
         if event.seq <= self.last_seq() || self.ended() {
             return false;
@@ -110,8 +123,8 @@ impl Room {
         true
     }
 
-    /// What a newcomer is sent first. `snapshot` is the row as just read; everything after it that the room knows
-    /// follows. With `since`, the events after it replace the snapshot if the room still has them all.
+    /// The first events for a new watcher: `snapshot`, the row as just read, then every later event. With `since`, the
+    /// events after it, if the room still has them all.
     pub fn join(&self, snapshot: &Event, since: Option<i64>) -> Vec<Event> {
         let resumed = since.filter(|since| {
             let oldest = self.events.front().map_or(i64::MAX, |e| e.seq);
@@ -132,7 +145,7 @@ mod tests {
     use super::*;
 
     fn event(seq: i64, end: bool) -> Event {
-        let frame = Frame { v0: format!("v0 {seq}"), v1: format!("v1 {seq}"), points: None };
+        let frame = Frame::from_iter([("v0", format!("v0 {seq}")), ("v1", format!("v1 {seq}"))]);
         Event { seq, end, public: None, owner: Some(frame) }
     }
 
@@ -170,11 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn frames_kept_before_there_were_points_are_still_read() {
+    fn frames_are_stored_as_an_object_of_texts() {
         let frame: Frame = serde_json::from_str(r#"{"v0":"a","v1":"b"}"#).unwrap();
-        assert_eq!((frame.text(Profile::Points), frame.text(Profile::V0)), ("b", "a"));
-        let frame = Frame { points: Some("c".into()), ..frame };
-        assert_eq!(frame.text(Profile::Points), "c");
+        assert_eq!((frame.text("v0"), frame.text("v1"), frame.text("points")), (Some("a"), Some("b"), None));
+        assert_eq!(serde_json::to_string(&frame).unwrap(), r#"{"v0":"a","v1":"b"}"#);
     }
 
     #[test]

@@ -1,34 +1,35 @@
-//! Search words. SQLite's trigram tokenizer finds no Chinese word of two characters, so text is indexed as
-//! overlapping character pairs in an ordinary FTS5 table (unicode61) and queried as a phrase of pairs.
+//! Search text for SQLite's FTS5. Its trigram tokenizer finds no Chinese word of two characters, so text is indexed as
+//! overlapping character pairs in a unicode61 table, and queried as a phrase of pairs.
 
-/// The text to store in the index: `貓在窗台` → `貓在 在窗 窗台 台`. Latin words are indexed whole.
+/// The text for the index: `貓在窗台` → `貓在 在窗 窗台 台`. Latin words are indexed whole.
 pub fn index(text: &str) -> String {
     let mut out = Vec::new();
     for run in runs(text) {
         match run {
             Run::Word(word) => out.push(word),
             Run::Wide(chars) => {
-                // The single last character lets one-character queries match as a prefix everywhere.
-                for i in 0..chars.len() {
-                    out.push(chars[i..(i + 2).min(chars.len())].iter().collect());
-                }
+                out.extend(chars.windows(2).map(|pair| pair.iter().collect::<String>()));
+                // The last character alone lets queries of one character match as a prefix everywhere.
+                out.extend(chars.last().map(char::to_string));
             }
         }
     }
     out.join(" ")
 }
 
-/// The FTS5 MATCH expression that finds `text`, or None when there is nothing in it to look for.
+/// The FTS5 MATCH expression that finds `text`; None when it holds neither letters nor digits.
 pub fn query(text: &str) -> Option<String> {
     let mut terms = Vec::new();
     for run in runs(text) {
         match run {
             Run::Word(word) => terms.push(format!("\"{word}\"*")),
-            Run::Wide(chars) if chars.len() == 1 => terms.push(format!("\"{}\"*", chars[0])),
-            Run::Wide(chars) => {
-                let pairs: Vec<String> = chars.windows(2).map(|pair| pair.iter().collect()).collect();
-                terms.push(format!("\"{}\"", pairs.join(" ")));
-            }
+            Run::Wide(chars) => match chars.as_slice() {
+                [single] => terms.push(format!("\"{single}\"*")),
+                chars => {
+                    let pairs: Vec<String> = chars.windows(2).map(|pair| pair.iter().collect()).collect();
+                    terms.push(format!("\"{}\"", pairs.join(" ")));
+                }
+            },
         }
     }
     (!terms.is_empty()).then(|| terms.join(" "))
@@ -39,8 +40,8 @@ enum Run {
     Wide(Vec<char>),
 }
 
-/// Splits into Latin-like words and runs of wide characters; only letters and digits remain, so that no character
-/// with a meaning in FTS5's query language gets through.
+/// Splits text into words and runs of wide characters. Only letters and digits remain, so that no character with a
+/// meaning in FTS5's query language passes.
 fn runs(text: &str) -> Vec<Run> {
     let mut out: Vec<Run> = Vec::new();
     let mut open = false;

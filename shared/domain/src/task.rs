@@ -1,22 +1,32 @@
-//! A task's life and what may be asked for. The database enforces the same transitions by compare-and-set
-//! (`store::tasks`) and a trigger on terminal states; this is where they are written down.
+//! The states of a task, its limits, and the words of its fields. The database enforces the same transitions by
+//! compare-and-set (`store::tasks`) and by a trigger on terminal states.
 
-use crate::form::{Field, Form, Need, Rule};
+use crate::Choices;
+use crate::range::{IntRange, NumberRange};
 
+/// `status` of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// Being put together.
     Initial,
+    /// Complete, not in the queue yet.
     Ready,
+    /// In the queue.
     Waiting,
+    /// Claimed by a runner, under a lease.
     Running,
+    /// Ended with a result.
     Success,
+    /// Ended without one; `error.code` says why.
     Error,
 }
 
 impl Status {
+    /// Every status.
     pub const ALL: [Status; 6] =
         [Status::Initial, Status::Ready, Status::Waiting, Status::Running, Status::Success, Status::Error];
 
+    /// The name in the API and the database.
     pub fn name(self) -> &'static str {
         match self {
             Status::Initial => "initial",
@@ -28,16 +38,17 @@ impl Status {
         }
     }
 
+    /// The status of this name.
     pub fn parse(name: &str) -> Option<Status> {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// Nothing changes a task after this.
+    /// True for the states a task never leaves.
     pub fn terminal(self) -> bool {
         matches!(self, Status::Success | Status::Error)
     }
 
-    /// May a task go from here to there? A lost lease leads back to waiting.
+    /// True when a task may go from this status to `next`. A lost lease leads back to waiting.
     pub fn may_become(self, next: Status) -> bool {
         use Status::{Error, Initial, Ready, Running, Success, Waiting};
         match self {
@@ -50,7 +61,7 @@ impl Status {
     }
 }
 
-/// How often a task is tried before it is called poison.
+/// The number of attempts after which a task ends as `poison`.
 pub const MAX_ATTEMPTS: i64 = 3;
 
 /// Milliseconds to wait before attempt n+1, after n attempts were lost or failed.
@@ -61,21 +72,23 @@ pub fn backoff(attempts: i64) -> i64 {
 /// The default length of a lease in milliseconds; a deployment may set `LEASE_MS`.
 pub const LEASE_MS: i64 = 30_000;
 
-/// A points task that has not ended so long after it began to wait fails with a refund: the sample client of that API
-/// gives up after 180 s.
+/// The default deadline of a points task in milliseconds, counted from its submission; a deployment may set
+/// `POINTS_DEADLINE_MS`. The sample client of that API gives up after 180 s.
 pub const POINTS_DEADLINE_MS: i64 = 170_000;
 
-/// The same for tasks of the drawing API: nothing waits for ever.
+/// The default deadline of other tasks in milliseconds; a deployment may set `TASK_DEADLINE_MS`.
 pub const TASK_DEADLINE_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// How much there is to do for a task, in steps of a 64×64 tile: what the prediction of its end is counted in.
+/// The amount of work in a task, in denoising steps of a 64×64 tile. Predictions of its end count in this unit.
 pub fn work(width: u32, height: u32, steps: u32, n: u32) -> f64 {
     f64::from(n.max(1)) * f64::from(steps.max(1)) * f64::from(width) * f64::from(height) / 4096.0
 }
 
-pub const KINDS: &[(&str, &[&str])] = &[("inference", &["推理"]), ("training", &["訓練", "训练"])];
+/// `type` of a task; the first is `inference`.
+pub const KINDS: Choices = &[("inference", &["推理"]), ("training", &["訓練", "训练"])];
 
-pub const SCHEDULERS: &[(&str, &[&str])] = &[
+/// `scheduler` of a task.
+pub const SCHEDULERS: Choices = &[
     ("DDIM", &[]),
     ("K_EULER", &[]),
     ("DPMSolverMultistep", &[]),
@@ -84,8 +97,8 @@ pub const SCHEDULERS: &[(&str, &[&str])] = &[
     ("KLMS", &[]),
 ];
 
-/// What the web UI calls them, in the texts it writes into pictures.
-pub const WEB_UI: [(&str, &str); 6] = [
+/// Names of the schedulers in Stable Diffusion web UI, as it writes them into images: (ours, its).
+pub const WEB_UI_SAMPLERS: [(&str, &str); 6] = [
     ("DDIM", "DDIM"),
     ("K_EULER", "Euler"),
     ("K_EULER_ANCESTRAL", "Euler a"),
@@ -94,39 +107,27 @@ pub const WEB_UI: [(&str, &str); 6] = [
     ("KLMS", "LMS"),
 ];
 
-/// The largest seed (API.md): 2^31 − 1.
+/// The largest seed: 2^31 − 1.
 pub const MAX_SEED: i64 = 2_147_483_647;
 
-static LORA: Form = Form(&[
-    Field::required("model_id", Rule::Id, ("Model", "模型")),
-    Field::optional("weight", Rule::Number { min: -2.0, max: 2.0 }, ("Weight", "權重")).or(Need::Number(1.0)),
-]);
-
-/// The body of `POST /api/tasks` for inference.
-pub static INFERENCE: Form = Form(&[
-    Field::optional("type", Rule::OneOf(KINDS), ("Type", "任務類型")).or(Need::Text("inference")),
-    Field::optional("name", Rule::Text { min: 0, max: 200 }, ("Name", "名稱")),
-    Field::required("prompt", Rule::Text { min: 1, max: 4000 }, ("Prompt", "提示詞")),
-    Field::optional("negative_prompt", Rule::Text { min: 0, max: 4000 }, ("Negative prompt", "反向提示詞"))
-        .or(Need::Text("")),
-    Field::optional("width", Rule::Int { min: 64, max: 2048, step: 8 }, ("Width", "寬度")).or(Need::Int(512)),
-    Field::optional("height", Rule::Int { min: 64, max: 2048, step: 8 }, ("Height", "高度")).or(Need::Int(512)),
-    Field::optional("num_inference_steps", Rule::Int { min: 1, max: 500, step: 1 }, ("Steps", "步數"))
-        .or(Need::Int(20)),
-    Field::optional("guidance_scale", Rule::Number { min: 1.0, max: 20.0 }, ("Guidance scale", "引導強度"))
-        .or(Need::Number(7.5)),
-    Field::optional("scheduler", Rule::OneOf(SCHEDULERS), ("Scheduler", "採樣器")).or(Need::Text("DDIM")),
-    Field::optional("seed", Rule::Int { min: 0, max: MAX_SEED, step: 1 }, ("Seed", "隨機種子")),
-    Field::optional("n", Rule::Int { min: 1, max: 8, step: 1 }, ("Pictures", "張數")).or(Need::Int(1)),
-    Field::optional("from_image", Rule::FileUrl, ("Image to start from", "起始圖片")),
-    Field::optional("strength", Rule::Number { min: 0.0, max: 1.0 }, ("Strength", "重繪強度")),
-    Field::optional("mask", Rule::FileUrl, ("Mask", "遮罩")),
-    Field::optional("model_id", Rule::Id, ("Model", "模型")),
-    Field::optional("loras", Rule::List { of: &Rule::Object(&LORA), max: 8 }, ("LoRAs", "LoRA")),
-    Field::optional("tags", Rule::List { of: &Rule::Text { min: 1, max: 64 }, max: 32 }, ("Tags", "標籤")),
-    Field::optional("public", Rule::Bool, ("Public", "公開")).or(Need::Bool(true)),
-    Field::optional("webhook", Rule::Url, ("Webhook", "回呼網址")),
-]);
+/// Width and height in pixels.
+pub const SIDE: IntRange = IntRange { min: 64, max: 2048, step: 8 };
+/// Denoising steps.
+pub const STEPS: IntRange = IntRange::new(1, 500);
+/// Images of one task.
+pub const IMAGES: IntRange = IntRange::new(1, 8);
+/// Seeds; those of a batch count up from the first.
+pub const SEED: IntRange = IntRange::new(0, MAX_SEED);
+/// Classifier-free guidance; 1 turns it off.
+pub const GUIDANCE_SCALE: NumberRange = NumberRange { min: 1.0, max: 20.0 };
+/// Share of the start image that is drawn anew.
+pub const STRENGTH: NumberRange = NumberRange { min: 0.0, max: 1.0 };
+/// Strength of an adapter.
+pub const LORA_WEIGHT: NumberRange = NumberRange { min: -2.0, max: 2.0 };
+/// Adapters of one task.
+pub const MAX_LORAS: usize = 8;
+/// Characters of a prompt.
+pub const MAX_PROMPT: usize = 4000;
 
 #[cfg(test)]
 mod tests {
@@ -148,9 +149,9 @@ mod tests {
     #[test]
     fn the_web_ui_has_a_name_for_each_scheduler() {
         for (name, _) in SCHEDULERS {
-            assert_eq!(WEB_UI.iter().filter(|(ours, _)| ours == name).count(), 1, "{name}");
+            assert_eq!(WEB_UI_SAMPLERS.iter().filter(|(ours, _)| ours == name).count(), 1, "{name}");
         }
-        assert_eq!(WEB_UI.len(), SCHEDULERS.len());
+        assert_eq!(WEB_UI_SAMPLERS.len(), SCHEDULERS.len());
     }
 
     #[test]

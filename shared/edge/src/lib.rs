@@ -11,3 +11,13 @@ pub mod worker;
 
 #[doc(hidden)]
 pub use web;
+
+/// The whole text of an event stream, for the conformance suite.
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub use worker::event_stream_text;
+
+/// The whole text of an event stream, for the conformance suite. Only Workers have event streams.
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
+pub async fn event_stream_text(_: ports::Upgraded) -> Result<String, String> {
+    Err("this platform has no event streams".into())
+}

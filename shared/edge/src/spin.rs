@@ -1,5 +1,5 @@
-//! Spin (WASI 0.2): its SQLite and key-value stores to ports, its requests to `web`. An instance serves one request and
-//! is gone, so nothing here outlives one. There is no object store and no hub: those ports answer that they are not bound.
+//! Spin (WASI 0.2): its SQLite and key-value stores to ports, its requests to `web`. An instance serves one request, so
+//! nothing here outlives one. There is no object store and no hub: those ports are unbound.
 
 mod fetch;
 mod http;
@@ -10,21 +10,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Millis;
 use futures_util::future::BoxFuture;
-use ports::null::Unbound;
-use ports::{Background, Config, Cx, Entropy, Ports, Sql};
+use ports::unbound::Unbound;
+use ports::{Background, Config, Rng, Runtime, Sql};
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 
-/// Answers one request with a function's app, then does what was left for after the reply.
+/// Answers one request with a function's app, then does the work after the reply.
 pub async fn serve(app: &web::App, request: IncomingRequest, out: ResponseOutparam) {
     let after = Arc::new(After::default());
-    let cx = context(after.clone());
+    let runtime = runtime(after.clone());
     let response = match http::inward(request) {
-        Ok(request) => app.handle(cx.clone(), request).await,
+        Ok(request) => app.handle(runtime.clone(), request).await,
         Err(response) => *response,
     };
     http::outward(response, out).await;
-    // No sweeper is there to do it.
-    store::webhooks::dispatch(&cx);
+    // There is no sweeper to do it.
+    store::webhooks::dispatch(&runtime);
     loop {
         let work = std::mem::take(&mut *after.0.lock().unwrap_or_else(PoisonError::into_inner));
         if work.is_empty() {
@@ -36,27 +36,29 @@ pub async fn serve(app: &web::App, request: IncomingRequest, out: ResponseOutpar
     }
 }
 
-fn context(background: Arc<dyn Background>) -> Cx {
+fn runtime(background: Arc<dyn Background>) -> Runtime {
     log();
     let sql: Arc<dyn Sql> = Arc::new(sql::SpinSql);
-    let ports = Ports {
-        kv: Arc::new(kv::SpinKv),
-        blobs: Arc::new(Unbound("an object store")),
-        queue: Arc::new(store::queue::Embedded(sql.clone())),
-        hub: Arc::new(Unbound("a hub for sockets")),
-        fetch: Arc::new(fetch::SpinFetch),
-        sql,
-    };
     // Spin's variables are lower-case.
     let config = Config::read(|name| spin_sdk::variables::get(&name.to_lowercase()).ok());
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = Millis(i64::try_from(since.as_millis()).unwrap_or_default());
-    Cx { ports, now, ids: Arc::new(Random), background, config: Arc::new(config) }
+    Runtime {
+        kv: Arc::new(kv::SpinKv),
+        blobs: Arc::new(Unbound("an object store")),
+        queue: Arc::new(store::queue::SqlQueue(sql.clone())),
+        hub: Arc::new(Unbound("a hub for sockets")),
+        fetch: Arc::new(fetch::SpinFetch),
+        sql,
+        rng: Arc::new(PlatformRng),
+        background,
+        now: Millis(i64::try_from(since.as_millis()).unwrap_or_default()),
+        config: Arc::new(config),
+    }
 }
 
-struct Random;
+struct PlatformRng;
 
-impl Entropy for Random {
+impl Rng for PlatformRng {
     fn fill(&self, bytes: &mut [u8]) {
         if let Err(error) = getrandom::fill(bytes) {
             // Going on with predictable tokens would be worse than ending this instance.

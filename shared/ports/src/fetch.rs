@@ -1,61 +1,78 @@
-//! The fetch port: calls to addresses outside. Which addresses may be called is not decided here: that is
-//! `domain::outbound`, and whoever calls asks it before each hop, as engines never follow a redirect by themselves.
+//! The fetch port: HTTP calls to addresses outside. `domain::url_policy` decides which addresses may be called. Callers
+//! ask it before each hop, because engines never follow a redirect by themselves.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::Source;
+
 /// One request to the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct FetchRequest {
+    /// In capitals.
     pub method: &'static str,
+    /// Absolute, http or https.
     pub url: String,
-    /// Names in lower case; no value holds a line's end.
+    /// Names in lower case; values without line breaks.
     pub headers: Vec<(&'static str, String)>,
+    /// Empty for none.
     pub body: Bytes,
-    /// For all of it, in milliseconds.
+    /// Milliseconds for the whole exchange.
     pub timeout_ms: u32,
-    /// So much of the answer's body is read, and no more.
+    /// The most bytes of the response's body that are read.
     pub max_bytes: usize,
 }
 
-/// The answer, whatever its status.
+/// The response, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct FetchResponse {
+    /// HTTP status.
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// At most `max_bytes`.
     pub body: Bytes,
-    /// False when there was more.
-    pub whole: bool,
+    /// True when the body was read to its end.
+    pub complete: bool,
 }
 
-impl Answer {
-    /// A header's value; empty when there is none.
+impl FetchResponse {
+    /// The value of a header, empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why there is no response.
+#[derive(Clone, Debug)]
 pub enum FetchError {
+    /// None came in time.
     TimedOut,
-    /// No answer: unknown name, refused connection, broken off.
-    Failed(String),
+    /// Unknown name, refused or broken connection.
+    Failed(Source),
 }
 
 impl std::fmt::Display for FetchError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            FetchError::TimedOut => f.write_str("no answer in time"),
-            FetchError::Failed(why) => f.write_str(why),
+            FetchError::TimedOut => f.write_str("no response in time"),
+            FetchError::Failed(source) => source.fmt(f),
         }
     }
 }
 
-impl std::error::Error for FetchError {}
+impl std::error::Error for FetchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            FetchError::TimedOut => None,
+            FetchError::Failed(source) => Some(source),
+        }
+    }
+}
 
+/// Calls to the outside.
 #[async_trait]
 pub trait Fetch: Send + Sync {
-    async fn send(&self, request: Outgoing) -> Result<Answer, FetchError>;
+    /// Sends one request; redirects are returned, not followed.
+    async fn send(&self, request: FetchRequest) -> Result<FetchResponse, FetchError>;
 }

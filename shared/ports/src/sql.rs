@@ -4,13 +4,20 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::Millis;
 
-/// A bound or returned value. Integers stay within ±2^53 because D1 carries them as JavaScript numbers.
+use crate::Source;
+
+/// A bound or returned value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// SQL's NULL.
     Null,
+    /// Within ±2^53: D1 carries integers as JavaScript numbers.
     Int(i64),
+    /// A double.
     Real(f64),
+    /// UTF-8.
     Text(String),
 }
 
@@ -44,36 +51,48 @@ impl From<String> for Value {
     }
 }
 
+/// Milliseconds since 1970.
+impl From<Millis> for Value {
+    fn from(time: Millis) -> Value {
+        Value::Int(time.0)
+    }
+}
+
+impl<T: Clone + Into<Value>> From<&T> for Value {
+    fn from(value: &T) -> Value {
+        value.clone().into()
+    }
+}
+
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Value {
         value.map_or(Value::Null, Into::into)
     }
 }
 
-/// One statement with its arguments, bound to `?1`, `?2`, … in order.
+/// One statement with its arguments, bound to `?1`, `?2`, … in order. Code above this port writes named parameters
+/// (`store::Query`), which become these.
 #[derive(Clone, Debug)]
 pub struct Stmt {
+    /// One statement.
     pub sql: Cow<'static, str>,
+    /// As many as the statement has parameters.
     pub args: Vec<Value>,
 }
 
 impl Stmt {
+    /// A statement with its arguments.
     pub fn new(sql: impl Into<Cow<'static, str>>, args: impl IntoIterator<Item = Value>) -> Stmt {
         Stmt { sql: sql.into(), args: args.into_iter().collect() }
-    }
-}
-
-/// One where several may be given.
-impl From<Stmt> for Vec<Stmt> {
-    fn from(stmt: Stmt) -> Vec<Stmt> {
-        vec![stmt]
     }
 }
 
 /// The rows one statement returned.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
+    /// Names of the columns; empty when there are no rows.
     pub columns: Arc<[String]>,
+    /// Each row's values in the order of the columns.
     pub values: Vec<Vec<Value>>,
 }
 
@@ -85,28 +104,34 @@ pub struct Row<'a> {
 }
 
 impl Rows {
+    /// The first row.
     pub fn first(&self) -> Option<Row<'_>> {
         self.iter().next()
     }
 
+    /// All rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         self.values.iter().map(|values| Row { columns: &self.columns, values })
     }
 
+    /// True without rows.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 }
 
 impl<'a> Row<'a> {
+    /// The value of a column.
     pub fn get(&self, column: &str) -> Option<&'a Value> {
         self.columns.iter().position(|c| c == column).and_then(|i| self.values.get(i))
     }
 
+    /// The text in a column; None for anything else.
     pub fn text(&self, column: &str) -> Option<&'a str> {
         match self.get(column)? {
             Value::Text(text) => Some(text),
@@ -114,7 +139,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A whole number; engines that know only doubles return it as one.
+    /// The whole number in a column. Engines that know only doubles return one of those.
     pub fn int(&self, column: &str) -> Option<i64> {
         match self.get(column)? {
             Value::Int(n) => Some(*n),
@@ -123,28 +148,32 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// True for a number other than 0.
     pub fn flag(&self, column: &str) -> bool {
         self.int(column).is_some_and(|n| n != 0)
     }
 }
 
 /// Why a batch failed. In every case nothing of it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum SqlError {
-    /// A uniqueness rule: `tags.name`.
+    /// A UNIQUE constraint: its first column, as in `tags.name`.
     Unique(String),
-    /// A condition set with `INSERT INTO guard` did not hold: its code.
+    /// A guard that did not hold: the text after `guard:`.
     Guard(String),
-    /// A CHECK, NOT NULL or foreign key rule.
-    Constraint(String),
-    /// Try again: overloaded, locked or unreachable.
-    Busy(String),
-    Other(String),
+    /// A CHECK, NOT NULL or FOREIGN KEY constraint.
+    Constraint(Source),
+    /// Overloaded, locked or unreachable: try again.
+    Busy(Source),
+    /// Anything else.
+    Other(Source),
 }
 
 impl SqlError {
-    /// Classifies SQLite's message, which all engines pass on in some wrapping.
-    pub fn of_message(message: &str) -> SqlError {
+    /// Classifies an engine's error by SQLite's message, which all engines pass on in some wrapping.
+    pub fn classify(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SqlError {
+        let error = error.into();
+        let message = error.to_string();
         let after = |marker: &str| {
             let rest = message.split_once(marker)?.1.trim_start();
             Some(rest.split([' ', ',', '\'', '"', '\n']).next().unwrap_or_default().trim_end_matches(':').to_string())
@@ -154,14 +183,14 @@ impl SqlError {
         } else if let Some(column) = after("UNIQUE constraint failed:") {
             SqlError::Unique(column)
         } else if message.contains("constraint failed") || message.contains("SQLITE_CONSTRAINT") {
-            SqlError::Constraint(message.to_string())
+            SqlError::Constraint(Source::new(error))
         } else if ["database is locked", "SQLITE_BUSY", "overloaded", "Network connection lost", "storage timeout"]
             .iter()
             .any(|sign| message.contains(sign))
         {
-            SqlError::Busy(message.to_string())
+            SqlError::Busy(Source::new(error))
         } else {
-            SqlError::Other(message.to_string())
+            SqlError::Other(Source::new(error))
         }
     }
 }
@@ -171,12 +200,21 @@ impl std::fmt::Display for SqlError {
         match self {
             SqlError::Unique(column) => write!(f, "{column} is not unique"),
             SqlError::Guard(code) => write!(f, "guard {code} did not hold"),
-            SqlError::Constraint(m) | SqlError::Busy(m) | SqlError::Other(m) => f.write_str(m),
+            SqlError::Constraint(source) | SqlError::Busy(source) | SqlError::Other(source) => source.fmt(f),
         }
     }
 }
 
-impl std::error::Error for SqlError {}
+impl std::error::Error for SqlError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SqlError::Unique(_) | SqlError::Guard(_) => None,
+            SqlError::Constraint(source) | SqlError::Busy(source) | SqlError::Other(source) => Some(source),
+        }
+    }
+}
+
+/// The database.
 
 #[async_trait]
 pub trait Sql: Send + Sync {
@@ -190,16 +228,31 @@ mod tests {
 
     #[test]
     fn messages_of_the_engines_are_understood() {
-        for (message, error) in [
-            ("D1_ERROR: UNIQUE constraint failed: tags.name: SQLITE_CONSTRAINT", SqlError::Unique("tags.name".into())),
-            ("UNIQUE constraint failed: a.b, a.c", SqlError::Unique("a.b".into())),
-            ("D1_ERROR: guard:not_found: SQLITE_CONSTRAINT", SqlError::Guard("not_found".into())),
-            ("guard:forbidden", SqlError::Guard("forbidden".into())),
+        for message in [
+            "D1_ERROR: UNIQUE constraint failed: tags.name: SQLITE_CONSTRAINT",
+            "UNIQUE constraint failed: tags.name, tags.b",
         ] {
-            assert_eq!(SqlError::of_message(message), error);
+            assert!(matches!(SqlError::classify(message), SqlError::Unique(column) if column == "tags.name"));
         }
-        assert!(matches!(SqlError::of_message("CHECK constraint failed: x"), SqlError::Constraint(_)));
-        assert!(matches!(SqlError::of_message("database is locked"), SqlError::Busy(_)));
-        assert!(matches!(SqlError::of_message("no such table: x"), SqlError::Other(_)));
+        for message in ["D1_ERROR: guard:3: SQLITE_CONSTRAINT", "guard:3", "trigger: guard:3"] {
+            assert!(matches!(SqlError::classify(message), SqlError::Guard(code) if code == "3"), "{message}");
+        }
+        assert!(matches!(SqlError::classify("CHECK constraint failed: x"), SqlError::Constraint(_)));
+        assert!(matches!(SqlError::classify("database is locked"), SqlError::Busy(_)));
+        assert!(matches!(SqlError::classify("no such table: x"), SqlError::Other(_)));
+    }
+
+    #[test]
+    fn the_engines_error_is_kept() {
+        let error = SqlError::classify(std::io::Error::other("database is locked"));
+        assert_eq!(error.to_string(), "database is locked");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+
+    #[test]
+    fn references_bind_as_what_they_refer_to() {
+        let (text, none): (String, Option<String>) = ("a".into(), None);
+        assert_eq!((Value::from(&text), Value::from(&none)), (Value::Text("a".into()), Value::Null));
+        assert_eq!(Value::from(&Some(Millis(5))), Value::Int(5));
     }
 }

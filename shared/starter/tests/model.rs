@@ -56,7 +56,8 @@ fn all_lessons_end_in_a_model() {
     let unet = |model: &str| bytes(model, "unet/diffusion_pytorch_model.safetensors");
     assert!(unet("model") == unet("model.training/after-2") && unet("model") != unet("model.training/after-1"));
 
-    // Lessons that are done are not done again; a model that is there stays, and another plan is not taken for this one.
+    // Lessons that are done are not done again; a model that is there stays, and another plan is not taken for this
+    // one.
     std::fs::rename(dir.join("model"), dir.join("first")).unwrap();
     assert!(train(&whole).status.success());
     for part in ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"] {

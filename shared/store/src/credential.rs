@@ -1,12 +1,12 @@
-//! What a caller shows: a session or an API key. Every batch on their behalf begins with the guards of it, so that
-//! ending either is effective on the very next request.
+//! What a caller authenticates with: a session or an API key. Every transaction on their behalf begins with its guards,
+//! so that ending either is effective on the very next request, at no extra round trip.
 
 use domain::api_key::Access;
-use ports::Stmt;
 
-use crate::list::Scope;
+use crate::tx::Tx;
 use crate::{keys, sessions};
 
+/// A session or an API key, as the request claims it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// The session's id.
@@ -16,6 +16,7 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// The id of a session.
     pub fn session(&self) -> Option<&str> {
         match self {
             Credential::Session(id) => Some(id),
@@ -23,6 +24,7 @@ impl Credential {
         }
     }
 
+    /// The hash of a key.
     pub fn key(&self) -> Option<&str> {
         match self {
             Credential::Session(_) => None,
@@ -30,11 +32,11 @@ impl Credential {
         }
     }
 
-    /// The statements that fail the batch unless this is the caller's, stands, and allows `access`.
-    pub fn guards(&self, scope: Scope, access: Access) -> Vec<Stmt> {
+    /// Fails the transaction unless this is the caller's, has not ended, and allows `access`.
+    pub fn require(&self, tx: &mut Tx, access: Access) {
         match self {
-            Credential::Session(id) => vec![sessions::guard(scope, id)],
-            Credential::Key(hash) => keys::guards(scope, hash, access).into(),
+            Credential::Session(id) => sessions::require(tx, id),
+            Credential::Key(hash) => keys::require(tx, hash, access),
         }
     }
 }

@@ -1,33 +1,42 @@
-//! SQL. Turns what a resource says about itself (`Spec`) into statements, builds atomic batches that check before
-//! they write, and owns the tables two functions or more share. It knows no HTTP and no engine.
+//! SQL. Compiles a resource's `Spec` into statements, builds atomic transactions that check before they write (`Tx`),
+//! and owns the tables that two functions or more share. It knows no HTTP and no engine.
 
-pub mod batch;
-pub mod credential;
+mod api_version;
+mod credential;
 pub mod cursor;
 pub mod idempotency;
 pub mod keys;
 pub mod ledger;
-pub mod limits;
 pub mod list;
+pub mod list_query;
 pub mod models;
 pub mod outbox;
 pub mod pending;
-pub mod points;
-pub mod query;
+pub mod points_api;
+mod query;
 pub mod queue;
-pub mod queueing;
+pub mod rate_limit;
 pub mod redeem;
 pub mod sessions;
+pub mod shape;
 pub mod spec;
 pub mod sweep;
+pub mod task_order;
 pub mod tasks;
 pub mod tickets;
+mod tx;
 pub mod users;
 pub mod watch;
 pub mod webhooks;
 
-pub use batch::{Batch, Outcome, Slot, failure};
+#[doc(hidden)]
+pub use ports;
+
+pub use api_version::{ApiVersion, camel_case};
 pub use credential::Credential;
-pub use list::{Page, Scope};
-pub use query::ListQuery;
-pub use spec::{Column, Filter, FilterRule, Kind, Search, Sort, Spec};
+pub use list::Page;
+pub use list_query::ListQuery;
+pub use query::{Arg, Query, Scope, literal, substitute};
+pub use shape::{Property, Shape};
+pub use spec::{Column, Filter, FilterRule, Kind, Rendering, Search, Sort, Spec};
+pub use tx::{FirstOrRepeat, Outcome, StmtIndex, Tx, failure};

@@ -1,10 +1,13 @@
-//! Models as several functions see them: who may use one, for a row of models `t`.
+//! Conditions on a row of models `t` that several functions share.
 
-/// The condition that the caller may see and use the model.
-pub const VISIBLE: &str = "(t.public = 1 OR t.user_id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)";
+/// The caller may see and use the model.
+pub const VISIBLE: &str = crate::spec::PUBLIC_OR_OWN;
 
-/// It is a whole model, and a task can be drawn with it.
-pub const WHOLE: &str = "t.type = 'ckp' AND t.status = 'success'";
+/// It is a checkpoint that can be drawn with.
+pub const CHECKPOINT_READY: &str = "t.type = 'ckp' AND t.status = 'success'";
 
-/// What a runner is told of one, `domain::runner::Checkpoint`.
+/// It is an adapter that can be applied: a LoRA, hypernetwork or textual inversion.
+pub const ADAPTER_READY: &str = "t.type IN ('lora', 'hyper', 'ti') AND t.status = 'success'";
+
+/// `protocol::runner::Checkpoint` of the model, as JSON.
 pub const CHECKPOINT: &str = "json_object('model_id', t.id, 'name', t.name, 'size', t.size, 'sha256', t.sha256)";

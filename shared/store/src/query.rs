@@ -1,174 +1,176 @@
-//! Reads the list grammar of a query string (API.md §1) against a `Spec`: comma is union inside one filter, the same
-//! key twice is intersection, different keys are intersection, unknown keys are ignored.
+//! SQL with named parameters. Engines take `?1`, `?2`, …; people read `:user_id`. Two names are always there: `:me`,
+//! the caller's user id (0 when anonymous), and `:now`, the time of the request in milliseconds since 1970.
 
-use domain::date::DateRange;
-use domain::messages::{INVALID_CURSOR, INVALID_PARAMETER, UNAUTHENTICATED, UNKNOWN_SORT};
-use domain::{Error, error::Arg, id};
-use ports::Value;
-use serde_json::json;
+use std::borrow::Cow;
 
-use crate::cursor;
-use crate::spec::{FilterRule, Search, Sort, Spec};
+use domain::{Lang, Millis};
+use ports::{Stmt, Value};
 
-/// The most items one filter value may list.
-const MAX_UNION: usize = 100;
+use crate::ApiVersion;
 
-/// A list request, checked, as conditions over the resource's SQL.
-pub struct ListQuery {
-    pub page: i64,
-    pub page_size: i64,
-    pub sort: &'static Sort,
-    /// Conditions with `{}` where the argument's number goes (several times if need be), and the argument.
-    pub conditions: Vec<(String, Value)>,
-    /// The sort value and key of the last row of the page before.
-    pub after: Option<(Value, Value)>,
+/// Named arguments, as `args!` makes them.
+pub type Arg = (Cow<'static, str>, Value);
+
+/// Named arguments of a `Query`: `args! { id, name: &patch.name }`. A name without a value is a variable of that name.
+#[macro_export]
+macro_rules! args {
+    ($($name:ident $(: $value:expr)?),* $(,)?) => {
+        [$((::std::borrow::Cow::Borrowed(stringify!($name)), $crate::args!(@ $name $($value)?))),*]
+    };
+    (@ $name:ident) => { $crate::ports::Value::from($name) };
+    (@ $name:ident $value:expr) => { $crate::ports::Value::from($value) };
 }
 
-fn invalid(name: &str, en: &str, hant: &str, hans: &str) -> Error {
-    let phrase = Arg::Phrase { en: en.into(), hant: hant.into(), hans: hans.into() };
-    INVALID_PARAMETER.on(name.to_string()).arg(name).phrase(phrase)
+/// Who asks, when, and in which version and language the answer is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// The caller's user id, 0 when anonymous.
+    pub me: i64,
+    /// The time of the request.
+    pub now: Millis,
+    /// The style of JSON built by the database.
+    pub version: ApiVersion,
+    /// The language of texts built by the database.
+    pub lang: Lang,
 }
 
-impl ListQuery {
-    /// `query` without its `?`; `me` is the caller's user id, 0 when anonymous.
-    pub fn parse(spec: &'static Spec, query: &str, me: i64) -> Result<ListQuery, Error> {
-        let default = spec.sorts.first().ok_or_else(|| UNKNOWN_SORT.on("sort"))?;
-        let mut list = ListQuery { page: 1, page_size: 20, sort: default, conditions: Vec::new(), after: None };
-        let mut cursor = None;
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "page" => list.page = number(&name, &value, i64::from(i32::MAX))?,
-                "pageSize" | "page_size" | "size" => list.page_size = number(&name, &value, 100)?,
-                "sort" => list.sort = sort(spec, &value)?,
-                "cursor" => cursor = Some(value.into_owned()),
-                "search" => list.conditions.extend(search(spec, &value)?),
-                name => {
-                    let filter = spec.filters.iter().find(|f| f.name == name || f.also.contains(&name));
-                    if let Some(filter) = filter {
-                        list.conditions.extend(condition(name, &filter.rule, &value, me)?);
-                    }
+/// One statement with named parameters. All SQL in it is written by us; values are only ever bound.
+#[derive(Clone, Debug)]
+pub struct Query {
+    sql: Cow<'static, str>,
+    args: Vec<Arg>,
+}
+
+impl Query {
+    /// A statement with the arguments that it names, other than `:me` and `:now`.
+    pub fn new(sql: impl Into<Cow<'static, str>>, args: impl IntoIterator<Item = Arg>) -> Query {
+        Query { sql: sql.into(), args: args.into_iter().collect() }
+    }
+
+    /// The same arguments under another text, which may contain this one.
+    pub fn wrap(self, sql: impl FnOnce(&str) -> String, more: impl IntoIterator<Item = Arg>) -> Query {
+        let Query { sql: inner, mut args } = self;
+        args.extend(more);
+        Query { sql: sql(&inner).into(), args }
+    }
+
+    /// The statement as engines take it: each name becomes a number, in the order of first use. A name without an
+    /// argument stays as it is, so that the engine refuses the statement.
+    pub fn bind(self, scope: Scope) -> Stmt {
+        let value = |name: &str| match name {
+            "me" => Some(Value::Int(scope.me)),
+            "now" => Some(Value::Int(scope.now.0)),
+            _ => self.args.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()),
+        };
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        let sql = replace_names(&self.sql, |out, name| {
+            let known = names.iter().position(|n| n == name);
+            let number = known.map(|i| i + 1).or_else(|| {
+                values.push(value(name)?);
+                names.push(name.to_string());
+                Some(names.len())
+            });
+            match number {
+                Some(number) => {
+                    out.push('?');
+                    out.push_str(&number.to_string());
+                }
+                None => {
+                    out.push(':');
+                    out.push_str(name);
                 }
             }
-        }
-        if let Some(cursor) = cursor {
-            list.after = Some(cursor::decode(list.sort.name, &cursor).ok_or_else(|| INVALID_CURSOR.on("cursor"))?);
-        }
-        Ok(list)
+        });
+        Stmt::new(sql, values)
     }
 }
 
-fn number(name: &str, value: &str, max: i64) -> Result<i64, Error> {
-    id::parse(value).filter(|n| *n <= max).ok_or_else(|| {
-        let (en, zh) = (format!("a whole number from 1 to {max}"), format!(" 1 到 {max} "));
-        invalid(name, &en, &format!("{zh}的整數"), &format!("{zh}的整数"))
+/// `sql` with an expression in place of a parameter: `:me` by the owner of a row, say.
+pub fn substitute(sql: &str, parameter: &str, expression: &str) -> String {
+    replace_names(sql, |out, name| {
+        if name == parameter {
+            out.push_str(expression);
+        } else {
+            out.push(':');
+            out.push_str(name);
+        }
     })
 }
 
-fn sort(spec: &'static Spec, value: &str) -> Result<&'static Sort, Error> {
-    // `date+` arrives as `date `.
-    let value = value.replace(' ', "+");
-    let known = spec.sorts.iter().find(|s| s.name == value || s.also.contains(&value.as_str()));
-    known.ok_or_else(|| UNKNOWN_SORT.on("sort").arg(value.chars().take(40).collect::<String>()))
+/// A text as an SQL string literal.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
-fn search(spec: &Spec, value: &str) -> Result<Option<(String, Value)>, Error> {
-    let text = value.trim();
-    if text.is_empty() {
-        return Ok(None);
+/// Calls `replace` for each `:name` outside of string literals, and copies the rest.
+fn replace_names(sql: &str, mut replace: impl FnMut(&mut String, &str)) -> String {
+    let mut out = String::with_capacity(sql.len() + 16);
+    for (i, section) in sql.split('\'').enumerate() {
+        if i > 0 {
+            out.push('\'');
+        }
+        let mut rest = section;
+        // Every second section is inside a literal.
+        while let Some((before, after)) = rest.split_once(':').filter(|_| i % 2 == 0) {
+            out.push_str(before);
+            let length = after.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+            let (name, tail) = after.split_at_checked(length).unwrap_or((after, ""));
+            replace(&mut out, name);
+            rest = tail;
+        }
+        out.push_str(rest);
     }
-    if text.chars().count() > 200 {
-        return Err(invalid(
-            "search",
-            "text of at most 200 characters",
-            "最多 200 個字元的文字",
-            "最多 200 个字符的文字",
-        ));
-    }
-    Ok(match spec.search {
-        Search::None => None,
-        Search::Contains(sql) => Some((format!("instr(lower({sql}), lower({{}})) > 0"), Value::Text(text.to_string()))),
-        Search::Pairs(sql) => Some(match domain::search::query(text) {
-            Some(expression) => (sql.replace("{match}", "{}"), Value::Text(expression)),
-            // Nothing but punctuation: found nowhere.
-            None => ("{} IS NULL".to_string(), Value::Int(0)),
-        }),
-    })
+    out
 }
 
-fn condition(name: &str, rule: &FilterRule, value: &str, me: i64) -> Result<Option<(String, Value)>, Error> {
-    let items: Vec<&str> = value.split(',').map(str::trim).collect();
-    if items.len() > MAX_UNION {
-        return Err(invalid(name, "at most 100 values", "最多 100 個值", "最多 100 个值"));
-    }
-    let bad_ids = || invalid(name, "ids, separated by commas", "以逗號分隔的編號", "以逗号分隔的编号");
-    Ok(Some(match rule {
-        FilterRule::Users(sql) | FilterRule::Ids(sql) => {
-            let mut ids = Vec::with_capacity(items.len());
-            for item in items {
-                ids.push(match (item, rule) {
-                    ("me", FilterRule::Users(_)) if me == 0 => return Err(UNAUTHENTICATED.on(name.to_string())),
-                    ("me", FilterRule::Users(_)) => me,
-                    (digits, _) => id::parse(digits).ok_or_else(bad_ids)?,
-                });
-            }
-            (sql.replace("{ids}", SET), json!(ids).to_string().into())
-        }
-        FilterRule::IdsOrNames(sql) => {
-            if items.iter().any(|i| i.is_empty() || i.chars().count() > 64) {
-                return Err(invalid(
-                    name,
-                    "ids or names, separated by commas",
-                    "以逗號分隔的編號或名稱",
-                    "以逗号分隔的编号或名称",
-                ));
-            }
-            let set: Vec<_> = items.iter().map(|i| id::parse(i).map_or_else(|| json!(i), |id| json!(id))).collect();
-            let sql = sql.replace("{ids}", INTEGERS).replace("{names}", TEXTS);
-            (sql, json!(set).to_string().into())
-        }
-        FilterRule::Flag(column) => {
-            let mut flags = Vec::new();
-            for item in items {
-                flags.push(match item {
-                    "true" | "1" => 1,
-                    "false" | "0" => 0,
-                    _ => return Err(invalid(name, "true or false", " true 或 false", " true 或 false")),
-                });
-            }
-            (format!("{column} IN ({SET})"), json!(flags).to_string().into())
-        }
-        FilterRule::OneOf(column, choices) => {
-            let mut set = Vec::new();
-            for item in items {
-                let known = choices.iter().find(|(choice, also)| *choice == item || also.contains(&item));
-                let names: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
-                let names = names.join(", ");
-                let zh = format!("下列之一：{names}");
-                set.push(known.ok_or_else(|| invalid(name, &format!("one of {names}"), &zh, &zh))?.0);
-            }
-            (format!("{column} IN ({SET})"), json!(set).to_string().into())
-        }
-        FilterRule::Date(column) => {
-            let mut ranges = Vec::new();
-            for item in value.split(',') {
-                let range = DateRange::parse(item).ok_or_else(|| {
-                    invalid(
-                        name,
-                        "a date such as 20220214+, 20220214- or 2022~2023",
-                        "日期，例如 20220214+、20220214- 或 2022~2023",
-                        "日期，例如 20220214+、20220214- 或 2022~2023",
-                    )
-                })?;
-                let (from, until) = (range.from.map_or(0, |t| t.0), range.until.map_or(domain::MAX_ID, |t| t.0));
-                ranges.push(json!([from, until]));
-            }
-            let within =
-                format!("{column} >= json_extract(r.value, '$[0]') AND {column} < json_extract(r.value, '$[1]')");
-            (format!("EXISTS (SELECT 1 FROM json_each({{}}) r WHERE {within})"), json!(ranges).to_string().into())
-        }
-    }))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-const SET: &str = "SELECT value FROM json_each({})";
-const INTEGERS: &str = "SELECT value FROM json_each({}) WHERE type = 'integer'";
-const TEXTS: &str = "SELECT value FROM json_each({}) WHERE type = 'text'";
+    const SCOPE: Scope = Scope { me: 7, now: Millis(9), version: ApiVersion::V1, lang: Lang::En };
+
+    fn bound(query: Query) -> (String, Vec<Value>) {
+        let stmt = query.bind(SCOPE);
+        (stmt.sql.into_owned(), stmt.args)
+    }
+
+    #[test]
+    fn names_become_numbers_in_the_order_of_first_use() {
+        let id = 3_i64;
+        let query =
+            Query::new("UPDATE t SET name = :name, at = :now WHERE id = :id AND :name <> ''", args! { id, name: "a" });
+        let (sql, args) = bound(query);
+        assert_eq!(sql, "UPDATE t SET name = ?1, at = ?2 WHERE id = ?3 AND ?1 <> ''");
+        assert_eq!(args, [Value::Text("a".into()), Value::Int(9), Value::Int(3)]);
+    }
+
+    #[test]
+    fn literals_are_left_alone() {
+        let (sql, args) = bound(Query::new("SELECT strftime('%H:%M', :now), 'it''s :me', '$.a:b', :me", []));
+        assert_eq!(sql, "SELECT strftime('%H:%M', ?1), 'it''s :me', '$.a:b', ?2");
+        assert_eq!(args, [Value::Int(9), Value::Int(7)]);
+        assert_eq!(literal("it's"), "'it''s'");
+    }
+
+    #[test]
+    fn a_name_ends_where_its_letters_end() {
+        let (sql, args) = bound(Query::new("SELECT :menu, :me", args! { menu: 1_i64 }));
+        assert_eq!((sql.as_str(), args.len()), ("SELECT ?1, ?2", 2));
+        assert_eq!(substitute("(:me, :menu, ':me')", "me", "t.id"), "(t.id, :menu, ':me')");
+    }
+
+    #[test]
+    fn unknown_names_are_left_for_the_engine_to_refuse() {
+        let (sql, args) = bound(Query::new("SELECT :nobody, :me", args! { somebody: 1_i64 }));
+        assert_eq!((sql.as_str(), args.len()), ("SELECT :nobody, ?1", 1));
+    }
+
+    #[test]
+    fn a_wrapped_query_keeps_its_arguments() {
+        let inner = Query::new("SELECT :id AS item", args! { id: 1_i64 });
+        let (sql, args) =
+            bound(inner.wrap(|sql| format!("INSERT INTO k SELECT :key, item FROM ({sql})"), args! { key: "k" }));
+        assert_eq!(sql, "INSERT INTO k SELECT ?1, item FROM (SELECT ?2 AS item)");
+        assert_eq!(args, [Value::Text("k".into()), Value::Int(1)]);
+    }
+}

@@ -1,22 +1,23 @@
 //! The embedded queue's table, for its two users: whoever sends, and the `queues` function that speaks the pull
-//! protocol. On the platform's own queue none of this is used.
+//! protocol. Deployments on the platform's own queue use none of this.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ports::{Queue, QueueError, Sql, Stmt};
+use ports::{Queue, QueueError, Source, Sql, Stmt};
 
 /// Sends by inserting into the same database.
-pub struct Embedded(pub Arc<dyn Sql>);
+pub struct SqlQueue(pub Arc<dyn Sql>);
 
 #[async_trait]
-impl Queue for Embedded {
+impl Queue for SqlQueue {
     async fn send(&self, queue: &str, body: &str) -> Result<(), QueueError> {
-        self.0.run(vec![push(queue, body, "text", 0)]).await.map(drop).map_err(|e| QueueError(e.to_string()))
+        let sent = self.0.run(vec![push(queue, body, "text", 0)]).await;
+        sent.map(drop).map_err(|e| QueueError(Source::new(e)))
     }
 }
 
-/// One more message, visible after `delay_ms`. The database's clock, not ours: a queue is its own system.
+/// Inserts a message that is visible after `delay_ms`. It goes by the database's clock: a queue is its own system.
 pub fn push(queue: &str, body: &str, content_type: &str, delay_ms: i64) -> Stmt {
     Stmt::new(
         format!(
@@ -27,5 +28,5 @@ pub fn push(queue: &str, body: &str, content_type: &str, delay_ms: i64) -> Stmt 
     )
 }
 
-/// Milliseconds since 1970 by the database's clock.
+/// Milliseconds since 1970 by the database's clock, as an SQL expression.
 pub const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";

@@ -1,19 +1,20 @@
-//! The guard that every authenticated batch begins with.
+//! Guards about the caller.
 
-use ports::Stmt;
+use domain::messages::{FORBIDDEN, INVALID_TOKEN};
 
-use crate::list::Scope;
+use crate::args;
+use crate::tx::Tx;
 
-/// Fails the batch with `unauthenticated` unless the session is this user's and has not ended.
-pub fn guard(scope: Scope, session_id: &str) -> Stmt {
-    scope.stmt(
-        "INSERT INTO guard SELECT 'unauthenticated', EXISTS \
-         (SELECT 1 FROM sessions WHERE id = ?3 AND user_id = ?1 AND expires_at > ?2)",
-        [session_id.into()],
-    )
+/// Fails the transaction with `invalid_token` unless the session is the caller's and has not ended.
+pub fn require(tx: &mut Tx, session_id: &str) {
+    tx.guard(
+        &INVALID_TOKEN,
+        "EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND user_id = :me AND expires_at > :now)",
+        args! { session_id },
+    );
 }
 
-/// Fails the batch with `forbidden` unless the caller is an administrator.
-pub fn admin(scope: Scope) -> Stmt {
-    scope.stmt("INSERT INTO guard SELECT 'forbidden', EXISTS (SELECT 1 FROM users WHERE id = ?1 AND admin = 1)", [])
+/// Fails the transaction with `forbidden` unless the caller is an administrator.
+pub fn require_admin(tx: &mut Tx) {
+    tx.guard(&FORBIDDEN, "EXISTS (SELECT 1 FROM users WHERE id = :me AND admin = 1)", []);
 }

@@ -1,74 +1,73 @@
-//! One round of looking after what nobody else will: leases that ran out, hints and deletions a crash left in the
-//! outbox, rows past their time. Run by the sweeper every few seconds while there is work; any number may run at once.
+//! One round of the sweeper: leases that ran out, deadlines, hints and deletions that a crash left in the outbox, rows
+//! past their time. It runs every few seconds while there is work; any number may run at once.
 
-use domain::Error;
-use ports::{Cx, Stmt};
+use domain::{Error, task};
+use ports::Runtime;
 
-use crate::batch::Batch;
-use crate::list::Scope;
-use crate::{idempotency, ledger, limits, outbox, pending, tasks, watch, webhooks};
+use crate::tx::{StmtIndex, Tx};
+use crate::{args, idempotency, ledger, outbox, pending, rate_limit, tasks, tickets, watch, webhooks};
 
-/// Whoever sleeps longer is woken by a cron trigger in time.
+/// A cron trigger wakes the sweeper this often, in milliseconds.
 const CRON_MS: i64 = 60_000;
 
-/// Returns whether unfinished work remains, that is, whether to come back soon.
-pub async fn round(cx: &Cx) -> Result<bool, Error> {
-    let scope = Scope { me: 0, now: cx.now, profile: cx.config.profile };
-    let nonce = cx.token();
-    let mut batch = Batch::new();
-    batch.extend(tasks::expire(scope, &nonce));
-    batch.push(tasks::time_out(scope, &nonce));
-    for (kind, _) in domain::task::KINDS {
-        batch.extend(tasks::hint_again(scope, kind));
+/// Sweeps once. Returns true when unfinished work remains, so that the next round comes soon.
+pub async fn round(runtime: &Runtime) -> Result<bool, Error> {
+    let nonce = runtime.token();
+    let mut tx = Tx::system(runtime);
+    tasks::expire(&mut tx, &nonce);
+    tasks::time_out(&mut tx, &nonce);
+    for (kind, _) in task::KINDS {
+        tasks::hint_again(&mut tx, kind);
     }
-    batch.push(ledger::expire(scope));
-    // Also those of tasks that were cancelled while they waited for another attempt. Objects first: there are few.
-    batch.extend(tasks::discard(
-        scope,
+    ledger::expire(&mut tx);
+    // This includes tasks that were canceled while they waited for another attempt. Objects first: there are few.
+    tasks::discard_objects(
+        &mut tx,
         "SELECT o.task_id FROM task_objects o CROSS JOIN tasks t ON t.id = o.task_id WHERE t.status = 'error'",
         [],
-    ));
-    let changed = batch.push(watch::change_where(&tasks::FRAMES, scope, "t.nonce = ?3", [nonce.as_str().into()]));
-    let ended = "SELECT id FROM tasks WHERE nonce = ?3 AND finished_at = ?2";
-    let news = batch.push(webhooks::ended(scope, ended, [nonce.as_str().into()]));
-    batch.extend(webhooks::sweep(scope));
-    batch.extend(pending::sweep(scope));
-    batch.push(limits::sweep(scope));
-    batch.push(idempotency::sweep(scope));
-    batch.push(scope.stmt("DELETE FROM tickets WHERE expires_at <= ?2", []));
-    batch.push(scope.stmt("DELETE FROM sessions WHERE expires_at <= ?2", []));
-    let asked = batch.push(unfinished(scope));
-    let outcome = batch.run(&*cx.ports.sql).await?;
+    );
+    let changed = watch::change_where(&tasks::FRAMES, tx.scope, "t.nonce = :nonce", args! { nonce: &nonce });
+    let changed = tx.push(changed);
+    let ended = "SELECT id FROM tasks WHERE nonce = :nonce AND finished_at = :now";
+    let ended = webhooks::ended(&mut tx, ended, args! { nonce });
+    webhooks::sweep(&mut tx);
+    pending::sweep(&mut tx);
+    rate_limit::sweep(&mut tx);
+    idempotency::sweep(&mut tx);
+    tickets::sweep(&mut tx);
+    tx.exec("DELETE FROM sessions WHERE expires_at <= :now", []);
+    let open = unfinished(&mut tx);
+    let outcome = tx.run().await?;
     let changes = watch::events(&tasks::FRAMES, outcome.rows(changed));
     for (room, _) in &changes {
-        log::info!("The lease or the time of {room} ran out: its attempt is over.");
+        log::info!("The lease or the deadline of {room} has passed: its attempt is over.");
     }
-    for (room, event) in changes.into_iter().chain(webhooks::told(outcome.rows(news))) {
-        if let Err(error) = cx.ports.hub.publish(&room, &event).await {
-            log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
+    for (room, event) in changes.into_iter().chain(webhooks::events_of(outcome.rows(ended))) {
+        if let Err(error) = runtime.hub.publish(&room, &event).await {
+            log::warn!("Change {} of {room} was not published: {error}", event.seq);
         }
     }
-    let mut open = outcome.rows(asked).first().is_some_and(|row| row.flag("open"));
-    // A full round may have left some behind. What was delivered may have been all there was.
+    let mut open = outcome.row(open).is_some_and(|row| row.flag("open"));
+    // A full batch may have left some behind. What was delivered may have been all there was.
     let mut delivered = false;
-    while outbox::flush(cx).await? > 0 {
+    while outbox::flush(runtime).await? > 0 {
         delivered = true;
     }
-    webhooks::dispatch(cx);
+    webhooks::dispatch(runtime);
     if delivered {
-        let mut batch = Batch::new();
-        let asked = batch.push(unfinished(scope));
-        open = batch.run(&*cx.ports.sql).await?.rows(asked).first().is_some_and(|row| row.flag("open"));
+        let mut tx = Tx::system(runtime);
+        let asked = unfinished(&mut tx);
+        open = tx.run().await?.row(asked).is_some_and(|row| row.flag("open"));
     }
     Ok(open)
 }
 
-/// Whether there is work to come back for soon, as `open`.
-fn unfinished(scope: Scope) -> Stmt {
-    scope.stmt(
+/// Queries `open`: there is work to come back for before the next cron trigger.
+fn unfinished(tx: &mut Tx) -> StmtIndex {
+    tx.exec(
         "SELECT EXISTS (SELECT 1 FROM tasks WHERE finished_at IS NULL) \
          OR EXISTS (SELECT 1 FROM outbox) \
-         OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next_at < ?2 + ?3) AS open",
-        [CRON_MS.into()],
+         OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next_at < :now + :cron) AS open",
+        args! { cron: CRON_MS },
     )
 }

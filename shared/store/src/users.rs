@@ -1,16 +1,14 @@
-//! Users, as three functions see them: the people's list, their own account, and whoever logs in.
+//! Users, for the three functions that know them: the list of people, one's own account, and log-in.
 
-use ports::Stmt;
-
+use crate::args;
 use crate::ledger::POINTS_OF_ROW;
-use crate::list::Scope;
-use crate::spec::{BY_NAME, Column, Filter, FilterRule, Kind, NEWEST, OLDEST, Search, Spec};
+use crate::spec::{BY_NAME, Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, Search, Spec};
+use crate::tx::{StmtIndex, Tx};
 
-/// E-mail addresses and points are shown to their owner and to administrators.
+/// People. E-mail addresses and points are shown to their owner and to administrators.
 pub static USERS: Spec = Spec {
     name: "users",
     from: "users t",
-    key: "t.id",
     columns: &[
         Column::new("id", "t.id", Kind::Int),
         Column::new("name", "t.name", Kind::Text),
@@ -20,62 +18,63 @@ pub static USERS: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: "TRUE",
-    writable: "(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1)",
+    writable: "(t.id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)",
     owner: "t.id",
-    seq: "t.updated_at",
-    end: "FALSE",
     filters: &[
-        Filter { name: "user", also: &["user_id"], rule: FilterRule::Users("t.id IN ({ids})") },
-        Filter { name: "admin", also: &[], rule: FilterRule::Flag("t.admin") },
-        Filter { name: "date", also: &[], rule: FilterRule::Date("t.created_at") },
+        Filter { name: "user", aliases: &["user_id"], rule: FilterRule::Users("t.id IN ({ids})") },
+        Filter { name: "admin", aliases: &[], rule: FilterRule::Flag("t.admin") },
+        DATE_FILTER,
     ],
-    // Names, and the addresses the caller sees.
+    // Names, and the addresses that the caller sees.
     search: Search::Contains(
-        "(t.name || iif(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1, char(10) || t.email, ''))",
+        "(t.name || iif(t.id = :me OR (SELECT admin FROM users WHERE id = :me) = 1, char(10) || t.email, ''))",
     ),
     sorts: &[NEWEST, OLDEST, BY_NAME],
+    ..Spec::EMPTY
 };
 
-const EMAIL: &str = "iif(t.id = ?1 OR (SELECT admin FROM users WHERE id = ?1) = 1, t.email, NULL)";
+const EMAIL: &str = "iif(t.id = :me OR (SELECT admin FROM users WHERE id = :me) = 1, t.email, NULL)";
 
-/// What is to change about a user; `None` stays as it is.
+/// Changes of a user; None leaves a column as it is.
 #[derive(Default)]
-pub struct Changes<'a> {
+pub struct UserChanges<'a> {
+    /// A new name.
     pub name: Option<&'a str>,
+    /// A new address.
     pub email: Option<&'a str>,
+    /// Administrator or not.
     pub admin: Option<bool>,
-    /// A PHC string, and the one it replaces.
+    /// The PHC string of a new password, and the one it replaces.
     pub password: Option<(&'a str, &'a str)>,
 }
 
-/// The hash of a user's password.
-pub fn password(scope: Scope, user: i64) -> Stmt {
-    scope.stmt("SELECT password FROM users WHERE id = ?3", [user.into()])
+/// Queries `password`, the PHC string of a user.
+pub fn password(tx: &mut Tx, user: i64) -> StmtIndex {
+    tx.exec("SELECT password FROM users WHERE id = :user", args! { user })
 }
 
-/// Changes a user. A new password ends every session of theirs but `keep` (none has an empty id), and fails with
-/// `forbidden` when the password is no longer the one it replaces. API keys stay: programs hold them, and whoever
-/// wants them gone removes them one by one.
-pub fn change(scope: Scope, user: i64, changes: &Changes, keep: &str) -> Vec<Stmt> {
-    let mut stmts = Vec::new();
-    if let Some((_, was)) = changes.password {
-        stmts.push(scope.stmt(
-            "INSERT INTO guard SELECT 'forbidden', EXISTS (SELECT 1 FROM users WHERE id = ?3 AND password = ?4)",
-            [user.into(), was.into()],
-        ));
-        stmts.push(scope.stmt("DELETE FROM sessions WHERE user_id = ?3 AND id <> ?4", [user.into(), keep.into()]));
+/// Changes a user. A new password ends every session of theirs but `keep`, and fails the transaction with `forbidden`
+/// when the password is no longer the one it replaces. API keys stay: programs hold them, and they are removed one by
+/// one.
+pub fn change(tx: &mut Tx, user: i64, changes: &UserChanges<'_>, keep: Option<&str>) {
+    if let Some((_, replaced)) = changes.password {
+        tx.guard(
+            &domain::messages::FORBIDDEN,
+            "EXISTS (SELECT 1 FROM users WHERE id = :user AND password = :replaced)",
+            args! { user, replaced },
+        );
+        tx.exec("DELETE FROM sessions WHERE user_id = :user AND id IS NOT :keep", args! { user, keep });
     }
-    stmts.push(scope.stmt(
-        "UPDATE users SET name = coalesce(?4, name), email = coalesce(?5, email), admin = coalesce(?6, admin), \
-         password = coalesce(?7, password), updated_at = max(?2, updated_at + 1) WHERE id = ?3",
-        [
-            user.into(),
-            changes.name.into(),
-            changes.email.into(),
-            changes.admin.into(),
-            changes.password.map(|(phc, _)| phc).into(),
-        ],
-    ));
-    stmts
+    tx.exec(
+        "UPDATE users SET name = coalesce(:name, name), email = coalesce(:email, email), \
+         admin = coalesce(:admin, admin), password = coalesce(:password, password), \
+         updated_at = max(:now, updated_at + 1) WHERE id = :user",
+        args! {
+            user,
+            name: changes.name,
+            email: changes.email,
+            admin: changes.admin,
+            password: changes.password.map(|(phc, _)| phc),
+        },
+    );
 }

@@ -1,31 +1,50 @@
-//! What watchers of a row are told: the row in both profiles, as its owner and as anyone sees it. What the points task
-//! API has other words for is told in those too, to its owner: nobody else watches there.
+//! Frames: a row as its owner and as anyone sees it, in both API versions, and for its owner in every other rendering
+//! of the spec. Frames are in English: a room sends the same to all its watchers.
 
 use domain::room::{Audience, Event, Frame};
-use domain::{Error, Profile, messages::NOT_FOUND};
-use ports::{Row, Rows, Stmt, Value};
+use domain::{Error, Lang, messages::NOT_FOUND};
+use ports::{Row, Rows, Value};
 
-use crate::list::Scope;
-use crate::points;
+use crate::api_version::ApiVersion;
+use crate::args;
+use crate::query::{Arg, Query, Scope, substitute};
 use crate::spec::Spec;
+use crate::tx::{StmtIndex, Tx};
 
-/// The row as the caller sees it, to begin a watch with: the visible one that a condition of ours names.
-pub fn snapshot(spec: &Spec, scope: Scope, condition: &str, args: impl IntoIterator<Item = Value>) -> Stmt {
-    let (v0, v1, v2) = (spec.object(Profile::V0), spec.object(Profile::V1), points::first(spec));
-    scope.stmt(
+const VERSIONS: [ApiVersion; 2] = [ApiVersion::V0, ApiVersion::V1];
+
+impl Tx {
+    /// Adds the query of a change to the row of this key, to be published when the transaction has run.
+    pub fn change(&mut self, spec: &Spec, key: impl Into<Value>) -> StmtIndex {
+        let query = change(spec, self.scope, key);
+        self.push(query)
+    }
+}
+
+/// The row as the caller sees it, for the first frame of a watch: the visible one that a condition of ours finds.
+pub fn snapshot(spec: &Spec, scope: Scope, condition: &str, args: impl IntoIterator<Item = Arg>) -> Query {
+    let versions = VERSIONS.map(|version| format!("{} AS {}", object(spec, scope, version), version.name()));
+    let renderings = spec.renderings.iter().map(|r| format!("{} AS {}", (r.snapshot)(), r.name));
+    let frames: Vec<String> = versions.into_iter().chain(renderings).collect();
+    Query::new(
         format!(
-            "SELECT {} AS key, {} AS seq, ({}) AS done, ({}) AS mine, {v0} AS v0, {v1} AS v1, {v2} AS v2 \
-             FROM {} WHERE {condition} AND {}",
-            spec.key, spec.seq, spec.end, spec.writable, spec.from, spec.visible
+            "SELECT {} AS key, {} AS seq, ({}) AS done, ({}) AS mine, {} FROM {} WHERE {condition} AND {}",
+            spec.key,
+            spec.seq,
+            spec.end,
+            spec.writable,
+            frames.join(", "),
+            spec.from,
+            spec.visible
         ),
         args,
     )
 }
 
-/// Who the watcher is and what they see first.
-pub fn admitted(rows: &Rows) -> Result<(Audience, Event), Error> {
+/// The watcher's role and first frame, from the rows of `snapshot`.
+pub fn admitted(spec: &Spec, rows: &Rows) -> Result<(Audience, Event), Error> {
     let row = rows.first().ok_or_else(|| NOT_FOUND.error())?;
-    let frame = frame(row, ["v0", "v1", "v2"]);
+    let frame = frame(spec, row, "");
     let mine = row.flag("mine");
     let event = Event {
         seq: row.int("seq").unwrap_or(0),
@@ -36,55 +55,68 @@ pub fn admitted(rows: &Rows) -> Result<(Audience, Event), Error> {
     Ok((if mine { Audience::Owner } else { Audience::Public }, event))
 }
 
-/// The row as its owner and as anyone sees it, to be published after a change; `?3` is its key.
-pub fn change(spec: &Spec, scope: Scope, key: impl Into<Value>) -> Stmt {
-    change_where(spec, scope, &format!("{} = ?3", spec.key), [key.into()])
+/// The row as its owner and as anyone sees it, to be published after a change.
+pub fn change(spec: &Spec, scope: Scope, key: impl Into<Value>) -> Query {
+    change_where(spec, scope, &format!("{} = :key", spec.key), args! { key: key.into() })
 }
 
-/// Like `change`, for the row a condition of ours names.
-pub fn change_where(spec: &Spec, scope: Scope, condition: &str, args: impl IntoIterator<Item = Value>) -> Stmt {
-    let (v0, v1) = (spec.object(Profile::V0), spec.object(Profile::V1));
-    let owners = |sql: &str| sql.replace("?1", spec.owner);
-    let anyones = |sql: &str| format!("iif({}, {}, NULL)", spec.visible, sql).replace("?1", "0");
-    scope.stmt(
+/// As `change`, for the rows that a condition of ours finds.
+pub fn change_where(spec: &Spec, scope: Scope, condition: &str, args: impl IntoIterator<Item = Arg>) -> Query {
+    let owner = VERSIONS.map(|version| {
+        let object = substitute(&object(spec, scope, version), "me", spec.owner);
+        format!("{object} AS owner_{}", version.name())
+    });
+    let public = VERSIONS.map(|version| {
+        let object = format!("iif({}, {}, NULL)", spec.visible, object(spec, scope, version));
+        format!("{} AS public_{}", substitute(&object, "me", "0"), version.name())
+    });
+    let renderings = spec.renderings.iter().map(|r| format!("{} AS owner_{}", (r.change)(), r.name));
+    let frames: Vec<String> = owner.into_iter().chain(public).chain(renderings).collect();
+    Query::new(
         format!(
-            "SELECT {} AS key, {} AS seq, ({}) AS done, {} AS owner0, {} AS owner1, {} AS owner2, {} AS public0, {} AS public1 FROM {} WHERE {condition}",
+            "SELECT {} AS key, {} AS seq, ({}) AS done, {} FROM {} WHERE {condition}",
             spec.key,
             spec.seq,
             spec.end,
-            owners(&v0),
-            owners(&v1),
-            points::words(spec),
-            anyones(&v0),
-            anyones(&v1),
+            frames.join(", "),
             spec.from,
         ),
         args,
     )
 }
 
-/// The event `change` describes; a row that is gone ends its watches.
-pub fn event(rows: &Rows, now: i64) -> Event {
-    // Later than anything the row was.
-    let gone = || Event { seq: now.max(1) + (1 << 50), end: true, public: None, owner: None };
-    rows.first().map_or_else(gone, event_of)
+fn object(spec: &Spec, scope: Scope, version: ApiVersion) -> String {
+    spec.object(Scope { version, lang: Lang::En, ..scope })
 }
 
-/// The events `change_where` describes, each with its room.
+/// The event of a `change`; a row that is gone ends its watches.
+pub fn event(spec: &Spec, rows: &Rows, now: i64) -> Event {
+    rows.first().map_or_else(|| gone(now), |row| event_of(spec, row))
+}
+
+/// The event of a row that was deleted. Its `seq` is larger than any the row had.
+pub fn gone(now: i64) -> Event {
+    Event { seq: now.max(1) + (1 << 50), end: true, public: None, owner: None }
+}
+
+/// The events of a `change_where`, each with its room.
 pub fn events(spec: &Spec, rows: &Rows) -> Vec<(String, Event)> {
-    rows.iter().filter_map(|row| Some((format!("{}/{}", spec.name, row.int("key")?), event_of(row)))).collect()
+    rows.iter().filter_map(|row| Some((format!("{}/{}", spec.name, row.int("key")?), event_of(spec, row)))).collect()
 }
 
-fn event_of(row: Row<'_>) -> Event {
+fn event_of(spec: &Spec, row: Row<'_>) -> Event {
     Event {
         seq: row.int("seq").unwrap_or(0),
         end: row.flag("done"),
-        public: frame(row, ["public0", "public1", "public2"]),
-        owner: frame(row, ["owner0", "owner1", "owner2"]),
+        public: frame(spec, row, "public_"),
+        owner: frame(spec, row, "owner_"),
     }
 }
 
-fn frame(row: Row<'_>, columns: [&str; 3]) -> Option<Frame> {
-    let [v0, v1, points] = columns.map(|column| row.text(column).map(str::to_string));
-    Some(Frame { v0: v0?, v1: v1?, points })
+/// The frame in the columns with this prefix; None when the row is hidden.
+fn frame(spec: &Spec, row: Row<'_>, prefix: &str) -> Option<Frame> {
+    let text = |name: &'static str| Some((name, row.text(&format!("{prefix}{name}"))?));
+    let versions = VERSIONS.map(|version| text(version.name())).into_iter().collect::<Option<Vec<_>>>()?;
+    let renderings = spec.renderings.iter().filter_map(|rendering| text(rendering.name));
+    Some(versions.into_iter().chain(renderings).collect())
 }

@@ -1,15 +1,16 @@
-//! The outward forms. Each dialect renders the same replies and errors in the envelope its API's clients expect; the
-//! mapping of error kinds to status codes stands here and nowhere else.
+//! The outward forms. Each dialect renders the same replies and errors in the envelope that the clients of its API
+//! expect. The mapping of error kinds to status codes is here and nowhere else.
 
 use axum::body::Body;
 use axum::response::Response;
-use domain::{Error, Kind, Lang, Profile};
+use domain::{Error, Kind, Lang};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use store::Page;
+use store::{ApiVersion, Page, points_api};
 
 use crate::reply::{Reply, set};
 
+/// The envelope of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// The drawing API: bare objects, `{"error": {…}}`.
@@ -20,22 +21,29 @@ pub enum Dialect {
     Cloudflare,
 }
 
-/// What of the request the outward form depends on.
+/// The choices of a request that its reply depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    pub profile: Profile,
+    /// Version of the drawing API.
+    pub version: ApiVersion,
+    /// Language of texts.
     pub lang: Lang,
+    /// Rendering of frames.
+    pub rendering: &'static str,
 }
 
 impl Dialect {
-    /// How this API speaks, whatever the request asks for.
+    /// The style of this API, whatever the request asks for.
     pub(crate) fn style(self, asked: Style) -> Style {
         match self {
-            Dialect::Coded => Style { profile: Profile::Points, lang: Lang::Hans },
+            Dialect::Coded => {
+                Style { version: ApiVersion::V1, lang: points_api::LANG, rendering: points_api::RENDERING }
+            }
             Dialect::Plain | Dialect::Cloudflare => asked,
         }
     }
 
+    /// Writes the response.
     pub fn render(self, outcome: Result<Reply, Error>, style: Style) -> Response {
         let reply = match outcome {
             Ok(reply) => reply,
@@ -46,7 +54,7 @@ impl Dialect {
             Reply::Done if self == Dialect::Plain => respond(StatusCode::NO_CONTENT, None),
             Reply::Done => respond(StatusCode::OK, Some(self.wrap("null".into()))),
             Reply::Item(item) => respond(StatusCode::OK, Some(self.wrap(item))),
-            Reply::Page(page) => respond(StatusCode::OK, Some(self.wrap(list_view(&page, style.profile)))),
+            Reply::Page(page) => respond(StatusCode::OK, Some(self.wrap(self.page(&page, style.version)))),
             Reply::Created { item, .. } if self == Dialect::Coded => respond(StatusCode::OK, Some(self.wrap(item))),
             Reply::Created { item, location } => {
                 let mut response = respond(StatusCode::CREATED, Some(self.wrap(item)));
@@ -55,6 +63,23 @@ impl Dialect {
                 }
                 response
             }
+        }
+    }
+
+    fn page(self, page: &Page, version: ApiVersion) -> String {
+        let Page { page: number, page_size, total, next, next_cursor, list } = page;
+        let cursor = json!(next_cursor);
+        match (self, version) {
+            (Dialect::Coded, _) => {
+                let pages = (total + page_size - 1) / page_size.max(&1);
+                format!(r#"{{"records":{list},"total":{total},"size":{page_size},"current":{number},"pages":{pages}}}"#)
+            }
+            (_, ApiVersion::V1) => format!(
+                r#"{{"page":{number},"page_size":{page_size},"total":{total},"next":{next},"next_cursor":{cursor},"list":{list}}}"#
+            ),
+            (_, ApiVersion::V0) => format!(
+                r#"{{"page":{number},"pageSize":{page_size},"next":{next},"nextCursor":{cursor},"list":{list}}}"#
+            ),
         }
     }
 
@@ -111,23 +136,6 @@ fn status(kind: Kind) -> StatusCode {
         Kind::OutOfRange => StatusCode::RANGE_NOT_SATISFIABLE,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-fn list_view(page: &Page, profile: Profile) -> String {
-    let Page { page: number, page_size, total, next, next_cursor, list } = page;
-    let cursor = json!(next_cursor);
-    match profile {
-        Profile::V1 => format!(
-            r#"{{"page":{number},"page_size":{page_size},"total":{total},"next":{next},"next_cursor":{cursor},"list":{list}}}"#
-        ),
-        Profile::V0 => {
-            format!(r#"{{"page":{number},"pageSize":{page_size},"next":{next},"nextCursor":{cursor},"list":{list}}}"#)
-        }
-        Profile::Points => {
-            let pages = (total + page_size - 1) / page_size.max(&1);
-            format!(r#"{{"records":{list},"total":{total},"size":{page_size},"current":{number},"pages":{pages}}}"#)
-        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! `multipart/form-data` (RFC 7578): finds the file in a body that has been read.
+//! `multipart/form-data` (RFC 7578): the file in a body that was read whole.
 
 use domain::Error;
 use domain::messages::{INVALID_IMAGE, MISSING_PARAMETER, UNSUPPORTED_MEDIA_TYPE};
 
-/// The first file of a form; the body itself when it is no form.
+/// The first file of a form, or the body itself when it is no form.
 pub fn file<'a>(content_type: &str, body: &'a [u8]) -> Result<&'a [u8], Error> {
     let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media.as_str() {
@@ -28,7 +28,7 @@ pub fn file<'a>(content_type: &str, body: &'a [u8]) -> Result<&'a [u8], Error> {
     Err(MISSING_PARAMETER.on("file").arg("file"))
 }
 
-/// A part with a file name, or the one named `file`.
+/// True for a part with a file name, and for the part named `file`.
 fn is_file(headers: &str) -> bool {
     let disposition = headers
         .lines()
@@ -39,7 +39,7 @@ fn is_file(headers: &str) -> bool {
     })
 }
 
-/// A parameter of a header's value, without its quotes.
+/// A parameter of a header, without its quotes.
 fn parameter<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     let found = header.split(';').skip(1).find_map(|item| {
         let (key, value) = item.split_once('=')?;
@@ -48,7 +48,7 @@ fn parameter<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     Some(found.strip_prefix('"').and_then(|v| v.split('"').next()).unwrap_or(found)).filter(|v| !v.is_empty())
 }
 
-/// What stands before and behind the first place where `mark` does.
+/// The bytes before and after the first `mark`.
 fn split<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let (first, _) = mark.split_first()?;
     let mut from = 0;

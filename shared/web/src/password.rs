@@ -1,29 +1,29 @@
 //! Passwords: hashed with Argon2id (RFC 9106; 19 MiB, two passes, one lane, OWASP's least), kept as PHC strings.
-//! One hash takes about 90 ms in WASM, so whoever calls this has counted the try first (`store::limits`).
+//! One hash takes about 90 ms in WASM, so callers count the attempt first (`store::rate_limit`).
 
 use argon2::Argon2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use domain::messages::{INTERNAL, NOT_FOUND, WRONG_PASSWORD};
 use domain::{Error, Id};
-use ports::Cx;
-use store::limits;
+use ports::Runtime;
+use store::{rate_limit, users};
 
-use crate::context::Ctx;
+use crate::request_ctx::RequestCtx;
 
-/// Changes of passwords one user may try, their own or, as an administrator, others'.
+/// Changes of passwords one user may try in `WINDOW_MS`, their own or, as an administrator, others'.
 const CHANGES: i64 = 20;
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 
 /// The PHC string of a password, with a fresh salt.
-pub fn hash(cx: &Cx, password: &str) -> Result<String, Error> {
+pub fn hash(runtime: &Runtime, password: &str) -> Result<String, Error> {
     let mut salt = [0; 16];
-    cx.ids.fill(&mut salt);
+    runtime.rng.fill(&mut salt);
     let key = derive(password, &salt).map_err(|e| INTERNAL.error().cause(e))?;
     Ok(format!("{PREFIX}{}${}", STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(key)))
 }
 
-/// Whether this is the password. Takes as long when there is no such user.
+/// True for the right password. Takes as long when there is no such user.
 pub fn verify(phc: Option<&str>, password: &str) -> bool {
     let parts = phc.and_then(|phc| phc.strip_prefix(PREFIX)?.split_once('$'));
     let bytes = |text: &str| STANDARD_NO_PAD.decode(text).ok();
@@ -46,29 +46,29 @@ fn derive(password: &str, salt: &[u8]) -> Result<[u8; 32], argon2::Error> {
     Ok(key)
 }
 
-/// A password that may take the place of the one the user had when this was asked.
+/// A password that may replace the user's present one.
 pub struct NewPassword {
+    /// Its PHC string.
     pub phc: String,
-    /// What it replaces: the change compares it, so that of two changes at once only one happens.
-    pub was: String,
+    /// The PHC string it replaces. The change compares it, so that of two changes at once only one happens.
+    pub replaced: String,
 }
 
-impl Ctx {
-    /// Checks that the caller may give this user a new password, and hashes it: one batch before the one that writes.
-    /// `current`, where given, must be the present password.
+impl RequestCtx {
+    /// Checks that the caller may give this user a new password, and hashes it, in a transaction before the one that
+    /// writes. `current`, where given, must be the present password.
     pub async fn new_password(&self, user: Id, new: &str, current: Option<&str>) -> Result<NewPassword, Error> {
-        let (scope, mut batch) = self.writing()?;
-        let tally = batch.push(limits::tally(scope, &format!("password:{}", scope.me), WINDOW_MS));
-        batch.extend(store::list::writable(&store::users::USERS, scope, user));
-        let held = batch.push(store::users::password(scope, user));
-        let outcome = batch.run(&*self.cx.ports.sql).await?;
-        limits::within(outcome.rows(tally), CHANGES, scope.now)?;
-        let was = outcome.rows(held).first().and_then(|row| row.text("password"));
-        let was = was.ok_or_else(|| NOT_FOUND.error())?;
-        if current.is_some_and(|current| !verify(Some(was), current)) {
+        let mut tx = self.write_to(&users::USERS, user)?;
+        let bucket = format!("password:{}", tx.scope.me);
+        let counter = rate_limit::count(&mut tx, &bucket, WINDOW_MS);
+        let present = users::password(&mut tx, user);
+        let outcome = tx.run().await?;
+        rate_limit::check(outcome.row(counter), CHANGES, self.runtime.now)?;
+        let present = outcome.row(present).and_then(|row| row.text("password")).ok_or_else(|| NOT_FOUND.error())?;
+        if current.is_some_and(|current| !verify(Some(present), current)) {
             return Err(WRONG_PASSWORD.on("current_password"));
         }
-        Ok(NewPassword { phc: hash(&self.cx, new)?, was: was.to_string() })
+        Ok(NewPassword { phc: hash(&self.runtime, new)?, replaced: present.to_string() })
     }
 }
 

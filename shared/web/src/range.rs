@@ -1,15 +1,19 @@
-//! The `Range` header (RFC 9110 §14). One range is served; several, or what cannot be read, is answered with the whole.
+//! The `Range` header (RFC 9110 §14). One range is served. Several ranges, and malformed headers, get the whole object.
 
 use ports::Range;
 
+/// The bytes that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
+    /// The whole object.
     Whole,
+    /// These bytes.
     Part(Range),
-    /// Nothing of it lies within the object.
+    /// No byte of the object: 416.
     Outside,
 }
 
+/// Reads the header for an object of `size` bytes.
 pub fn parse(header: &str, size: u64) -> Wanted {
     wanted(header, size).unwrap_or(Wanted::Whole)
 }
@@ -18,7 +22,7 @@ fn wanted(header: &str, size: u64) -> Option<Wanted> {
     let (unit, range) = header.split_once('=')?;
     let (first, last) = range.trim().split_once('-').filter(|_| unit.trim().eq_ignore_ascii_case("bytes"))?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // More digits than a u64 holds are just a position beyond every object.
+    // A number too large for u64 is a position beyond every object.
     let number = |text: &str| digits(text).then(|| text.parse().unwrap_or(u64::MAX));
     let (first, last) = match (first, last) {
         ("", last) => match number(last)? {
@@ -42,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges() {
+    fn one_range_is_read_and_anything_else_is_the_whole() {
         let part = |first, last| Wanted::Part(Range { first, last });
         for (header, size, expected) in [
             ("bytes=0-0", 10, part(0, 0)),

@@ -1,4 +1,4 @@
-//! What a handler returns, before any envelope: a page, an item, a creation, an end, or an error. The dialect gives it
+//! The result of a handler, before any envelope: a page, an item, a creation, an end, or an error. The dialect gives it
 //! its outward form.
 
 use std::sync::{Arc, Mutex};
@@ -7,22 +7,52 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use store::Page;
+use store::idempotency::Stored;
 
+/// The result of a handler.
 pub type Result<T = Reply> = std::result::Result<T, Failure>;
 
+/// A success.
 pub enum Reply {
+    /// A page of a list.
     Page(Page),
     /// A JSON object.
     Item(String),
-    /// A JSON object that is new, and its address; empty when it has none.
+    /// A new object.
     Created {
+        /// A JSON object.
         item: String,
+        /// Its address, empty when it has none.
         location: String,
     },
     /// Done, with nothing to say.
     Done,
     /// Not in any envelope: files, event streams, upgrades.
     Raw(Box<Response>),
+}
+
+impl Reply {
+    /// The stored response to the request that this one repeats.
+    pub fn repeat(stored: Stored) -> Reply {
+        Reply::Created { item: stored.body, location: stored.location }
+    }
+
+    /// The reply with its JSON object rewritten.
+    pub fn map_item(self, rewrite: impl FnOnce(&str) -> std::result::Result<String, Error>) -> Result {
+        Ok(match self {
+            Reply::Item(item) => Reply::Item(rewrite(&item)?),
+            Reply::Created { item, location } => Reply::Created { item: rewrite(&item)?, location },
+            other => other,
+        })
+    }
+
+    /// The reply with another location.
+    pub fn map_location(self, rewrite: impl FnOnce(String) -> String) -> Reply {
+        match self {
+            Reply::Created { item, location } => Reply::Created { item, location: rewrite(location) },
+            other => other,
+        }
+    }
 }
 
 /// An error on its way out of a handler; `?` turns a `domain::Error` into it.
@@ -35,9 +65,9 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<ports::SqlError> for Failure {
-    fn from(error: ports::SqlError) -> Failure {
-        Failure(store::failure(error))
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        failure.0
     }
 }
 
@@ -48,34 +78,34 @@ pub fn set(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-/// How an outcome travels from the handler to the dialect: inside an otherwise empty response.
+/// Carries a handler's result to the dialect, inside an otherwise empty response.
 #[derive(Clone)]
-pub(crate) struct Carried(Arc<Mutex<Option<std::result::Result<Reply, Error>>>>);
+pub(crate) struct Outcome(Arc<Mutex<Option<std::result::Result<Reply, Error>>>>);
 
-impl Carried {
+impl Outcome {
     fn response(outcome: std::result::Result<Reply, Error>) -> Response {
         let mut response = Response::default();
-        response.extensions_mut().insert(Carried(Arc::new(Mutex::new(Some(outcome)))));
+        response.extensions_mut().insert(Outcome(Arc::new(Mutex::new(Some(outcome)))));
         response
     }
 
-    /// The outcome, if this response carries one; otherwise the response as it is.
+    /// The result that this response carries; otherwise the response as it is.
     pub(crate) fn unpack(mut response: Response) -> std::result::Result<Reply, Error> {
-        let carried = response.extensions_mut().remove::<Carried>();
-        carried
-            .and_then(|c| c.0.lock().ok().and_then(|mut outcome| outcome.take()))
+        let outcome = response.extensions_mut().remove::<Outcome>();
+        outcome
+            .and_then(|outcome| outcome.0.lock().ok().and_then(|mut result| result.take()))
             .unwrap_or_else(|| Ok(Reply::Raw(Box::new(response))))
     }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        Carried::response(Ok(self))
+        Outcome::response(Ok(self))
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        Carried::response(Err(self.0))
+        Outcome::response(Err(self.0))
     }
 }

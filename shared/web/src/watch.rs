@@ -1,118 +1,131 @@
-//! Watching an object: the first frame is its state, then every change (API.md §1). Over a WebSocket, or as
+//! Watching an object: the first frame is its state, then every change (docs/API.md §1). Over a WebSocket, or as
 //! server-sent events where a resource offers them.
 
 use std::sync::Arc;
 
 use axum::response::Response;
-use domain::Error;
-use domain::Kind;
 use domain::messages::{UNAUTHENTICATED, UNAVAILABLE};
 use domain::room::{Audience, Event, Join, close};
+use domain::{Error, Kind};
 use ports::Value;
-use store::{Spec, tickets, watch};
+use store::{Arg, Spec, args, tickets, watch};
 
 use crate::auth::sha256_hex;
-use crate::context::{Caller, Ctx, User};
-use crate::reply::{Failure, Reply};
+use crate::reply::{Reply, Result};
+use crate::request_ctx::{RequestCtx, User};
 
-impl Ctx {
-    /// The request asks to become a WebSocket.
+/// How a watcher is served.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transport {
+    WebSocket,
+    EventStream,
+}
+
+impl RequestCtx {
+    /// True when the request asks to become a WebSocket.
     pub fn wants_socket(&self) -> bool {
         self.header("upgrade").eq_ignore_ascii_case("websocket")
     }
 
-    /// Joins the room of an object the caller may read. A socket that may not is accepted and closed with 4401 or
-    /// 4404, because browsers cannot read the status of a refused upgrade.
-    pub async fn watch(&self, spec: &'static Spec, id: Value) -> Result<Reply, Failure> {
-        self.join(spec, &format!("{} = ?3", spec.key), id, false).await
+    /// Joins the room of an object that the caller may read. The socket of a refused watcher is accepted and closed
+    /// with 4401 or 4404, because browsers cannot read the status of a refused upgrade.
+    pub async fn watch(&self, spec: &'static Spec, id: Value) -> Result {
+        self.watch_where(spec, &format!("{} = :id", spec.key), args! { id }).await
     }
 
-    /// The same for an object that the caller knows by another name: `condition` finds the row by `?3`.
-    pub async fn watch_where(&self, spec: &'static Spec, condition: &str, name: Value) -> Result<Reply, Failure> {
-        self.join(spec, condition, name, false).await
+    /// As `watch`, for the object that a condition of ours finds.
+    pub async fn watch_where(
+        &self,
+        spec: &'static Spec,
+        condition: &str,
+        args: impl IntoIterator<Item = Arg>,
+    ) -> Result {
+        self.join(spec, condition, args, Transport::WebSocket).await
     }
 
-    /// The same as server-sent events; refusals are ordinary errors there.
-    pub async fn events(&self, spec: &'static Spec, id: Value) -> Result<Reply, Failure> {
-        self.join(spec, &format!("{} = ?3", spec.key), id, true).await
+    /// As `watch`, with server-sent events. Refusals are ordinary errors there.
+    pub async fn events(&self, spec: &'static Spec, id: Value) -> Result {
+        self.join(spec, &format!("{} = :id", spec.key), args! { id }, Transport::EventStream).await
     }
 
     async fn join(
         &self,
         spec: &'static Spec,
         condition: &str,
-        name: Value,
-        event_stream: bool,
-    ) -> Result<Reply, Failure> {
-        // A room of this name only sends away, unless the row says what its own is.
-        let mut room = crate::resource::room(spec, &name);
-        let since = self.query("since").or_else(|| Some(self.header("last-event-id").to_string()));
+        args: impl IntoIterator<Item = Arg>,
+        transport: Transport,
+    ) -> Result {
+        let since = self.parameter("since").or_else(|| Some(self.header("last-event-id").to_string()));
         let since = since.and_then(|text| text.parse().ok());
-        let admit = match (self.admit(spec, condition, name).await, event_stream) {
+        // Without a row, a room of the resource's name only sends the watcher away.
+        let mut room = spec.name.to_string();
+        let admit = match (self.admit(spec, condition, args).await, transport) {
             (Ok((key, admitted)), _) => {
-                room = crate::resource::room(spec, &key);
+                room = crate::crud::room(spec, &key);
                 Ok(admitted)
             }
-            (Err(error), true) => return Err(error.into()),
-            (Err(error), false) => match error.kind() {
+            (Err(error), Transport::EventStream) => return Err(error.into()),
+            (Err(error), Transport::WebSocket) => match error.kind() {
                 Kind::Unauthenticated => Err(close::UNAUTHENTICATED),
                 Kind::NotFound | Kind::Forbidden => Err(close::NOT_FOUND),
                 _ => return Err(error.into()),
             },
         };
-        let join = Join { profile: self.profile(), since, event_stream, admit };
-        let upgraded = self.cx.ports.hub.watch(&room, &join).await.map_err(|e| UNAVAILABLE.error().cause(e.0))?;
+        let event_stream = transport == Transport::EventStream;
+        let join = Join { rendering: self.style.rendering.to_string(), since, event_stream, admit };
+        let upgraded = self.runtime.hub.watch(&room, &join).await.map_err(|e| UNAVAILABLE.error().cause(e))?;
         let mut response = Response::default();
         response.extensions_mut().insert(Arc::new(upgraded));
         Ok(Reply::Raw(Box::new(response)))
     }
 
-    /// The row's key, who watches, and what they see first.
+    /// The row's key, the watcher's role and their first frame.
     async fn admit(
         &self,
         spec: &'static Spec,
         condition: &str,
-        name: Value,
-    ) -> Result<(Value, (Audience, Event)), Error> {
-        let caller = match self.query("ticket") {
-            Some(ticket) => Some(self.redeem(&ticket).await?),
+        args: impl IntoIterator<Item = Arg>,
+    ) -> std::result::Result<(Value, (Audience, Event)), Error> {
+        let caller = match self.parameter("ticket") {
+            Some(ticket) => Some(self.redeem_ticket(&ticket).await?),
             None => self.caller()?,
         };
-        let (scope, mut batch) = self.batch(&caller);
-        let snapshot = batch.push(watch::snapshot(spec, scope, condition, [name.clone()]));
-        let outcome = batch.run(&*self.cx.ports.sql).await?;
+        let mut tx = self.begin(&caller);
+        let snapshot = watch::snapshot(spec, tx.scope, condition, args);
+        let snapshot = tx.push(snapshot);
+        let outcome = tx.run().await?;
         let rows = outcome.rows(snapshot);
-        // Engines that know only doubles give an id as one.
+        // Engines that know only doubles return an id as one.
         let key = rows.first().and_then(|row| row.int("key").map(Value::Int).or_else(|| row.get("key").cloned()));
-        let admitted = watch::admitted(rows).map(|admitted| (key.unwrap_or(name), admitted));
-        // Someone who has not said who they are may have to, to see it.
-        if admitted.is_err() && caller.is_none() { Err(UNAUTHENTICATED.error()) } else { admitted }
+        match (watch::admitted(spec, rows), caller) {
+            (Ok(admitted), _) => Ok((key.unwrap_or(Value::Null), admitted)),
+            // An anonymous caller may see it after logging in.
+            (Err(_), None) => Err(UNAUTHENTICATED.error()),
+            (Err(error), Some(_)) => Err(error),
+        }
     }
 
-    async fn redeem(&self, ticket: &str) -> Result<User, Error> {
-        let caller: Caller = None;
-        let (scope, mut batch) = self.batch(&caller);
-        let [held, used] = tickets::redeem(scope, &sha256_hex(ticket.as_bytes()));
-        let held = batch.push(held);
-        batch.push(used);
-        let outcome = batch.run(&*self.cx.ports.sql).await?;
-        let holder = outcome.rows(held).first().and_then(tickets::holder);
+    async fn redeem_ticket(&self, ticket: &str) -> std::result::Result<User, Error> {
+        let mut tx = self.anonymous();
+        let holder = tickets::redeem(&mut tx, &sha256_hex(ticket.as_bytes()));
+        let outcome = tx.run().await?;
+        let holder = outcome.row(holder).and_then(tickets::holder);
         holder.map(|(id, credential)| User { id, credential }).ok_or_else(|| UNAUTHENTICATED.error())
     }
 
-    /// Tells the watchers of a room, after the reply. A frame that is lost here is made good when the room next reads
-    /// the row, so a failure is only logged.
-    pub fn tell(&self, room: String, event: Event) {
-        self.tell_all(vec![(room, event)]);
+    /// Publishes a change to a room's watchers, after the reply. A frame that is lost is made good when the room next
+    /// reads the row, so a failure is only logged.
+    pub fn publish(&self, room: String, event: Event) {
+        self.publish_all(vec![(room, event)]);
     }
 
-    /// The same for several events, in this order.
-    pub fn tell_all(&self, news: Vec<(String, Event)>) {
-        let hub = self.cx.ports.hub.clone();
-        self.cx.background.spawn(Box::pin(async move {
-            for (room, event) in news {
+    /// Publishes several changes, in this order.
+    pub fn publish_all(&self, changes: Vec<(String, Event)>) {
+        let hub = self.runtime.hub.clone();
+        self.runtime.background.spawn(Box::pin(async move {
+            for (room, event) in changes {
                 if let Err(error) = hub.publish(&room, &event).await {
-                    log::warn!("The watchers of {room} were not told of change {}: {}", event.seq, error.0);
+                    log::warn!("Change {} of {room} was not published: {error}", event.seq);
                 }
             }
         }));

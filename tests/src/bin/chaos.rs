@@ -1,5 +1,5 @@
-//! The long form of chaos, run by `cargo xtask chaos`: prints its figures, fails when a rule was broken, and then leaves
-//! the state to be looked at. With one argument, how often a runner is killed to see how soon another goes on.
+//! The long form of chaos, run by `cargo xtask chaos`: prints its figures, fails when a rule was broken, and then
+//! leaves the state to be looked at. With one argument, how often a runner is killed to see how soon another goes on.
 
 use std::process::ExitCode;
 use std::time::Duration;

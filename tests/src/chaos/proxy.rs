@@ -1,7 +1,7 @@
 //! What stands between runners and the edge and does to callbacks what networks do: some arrive twice, some not at all,
-//! some without an answer, some late, behind those sent after them. What becomes of a callback follows from the seed and
-//! its id, so the same one meets the same fate in every run. It also keeps what only somebody in between can see: which
-//! attempts were handed out, and which results were acknowledged.
+//! some without an answer, some late, behind those sent after them. What becomes of a callback follows from the seed
+//! and its id, so the same one meets the same fate in every run. It also keeps what only somebody in between can see:
+//! which attempts were handed out, and which results were acknowledged.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Id;
-use domain::runner::{Claim, Succeeded};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
@@ -19,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use protocol::runner::{Claim, Succeeded};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -226,7 +226,7 @@ impl Between {
         if sent.path == "/callbacks/succeeded"
             && let Ok(report) = serde_json::from_slice::<Succeeded>(&sent.body)
         {
-            let (task, attempt) = (report.held.task_id, report.held.attempt);
+            let (task, attempt) = (report.lease.task_id, report.lease.attempt);
             if let Some(other) = seen.won.insert(task, attempt) {
                 seen.wrong.push(format!("results of task {task} were taken from attempts {other} and {attempt}"));
             }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::client::Account;
-use crate::own::{OwnEdge, OwnRunner, State};
+use crate::dedicated_edge::{DedicatedEdge, RunnerProcess, State};
 use crate::wait::until;
 
 /// No longer than this.
@@ -14,15 +14,15 @@ pub const BAR: Duration = Duration::from_secs(35);
 
 /// From kill -9 of the runner to the claim of the other, each time at another moment of the sweeper's round.
 pub async fn rounds(rounds: u32, state: &State) -> Vec<Duration> {
-    let own = OwnEdge::start_with(state, 0, &[("SIGNUP_POINTS", "1000000")]);
+    let own = DedicatedEdge::start_with(state, 0, &[("SIGNUP_POINTS", "1000000")]);
     let ann = own.edge.sign_up("ann").await;
     let mut waits = Vec::new();
     for round in 0..rounds {
-        let first = OwnRunner::start(&own.edge, "first");
+        let first = RunnerProcess::start(&own.edge, "first");
         let long = json!({"width": 256, "height": 256, "num_inference_steps": 500, "n": 8});
         let task = ann.submit(&long).await;
         drawn(&ann, task, 1).await;
-        let second = OwnRunner::start(&own.edge, "second");
+        let second = RunnerProcess::start(&own.edge, "second");
         sleep(Duration::from_millis(u64::from(round) * 700)).await;
         let killed = Instant::now();
         first.kill();

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::client::Edge;
-use crate::own::{OwnEdge, OwnRunner};
+use crate::dedicated_edge::{DedicatedEdge, RunnerProcess};
 
 /// A start may meet a port that something else has for a moment.
 const STARTS: u32 = 10;
@@ -16,8 +16,8 @@ pub struct Victims {
     state: PathBuf,
     vars: Vec<(&'static str, String)>,
     port: u16,
-    edge: Option<OwnEdge>,
-    runners: Vec<Option<OwnRunner>>,
+    edge: Option<DedicatedEdge>,
+    runners: Vec<Option<RunnerProcess>>,
     pub edges_killed: u32,
     pub runners_killed: u32,
     /// The longest time without an edge.
@@ -50,11 +50,11 @@ impl Victims {
         file.map_or(Stdio::null(), |file: File| file.into())
     }
 
-    fn start_edge(&mut self) -> &OwnEdge {
+    fn start_edge(&mut self) -> &DedicatedEdge {
         let vars: Vec<(&str, &str)> = self.vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let state = self.state.join("edge");
         std::fs::create_dir_all(&state).expect("a folder");
-        let start = || OwnEdge::try_start(&state, self.port, &vars, self.log("edge.log"));
+        let start = || DedicatedEdge::try_start(&state, self.port, &vars, self.log("edge.log"));
         let mut started = start();
         for _ in 1..STARTS {
             if started.is_ok() {
@@ -74,7 +74,7 @@ impl Victims {
 
     fn start_runner_at(&mut self, edge: &Edge, place: usize) {
         let options = ["--poll-ms", "100", "--preview-every", "2"];
-        let runner = OwnRunner::start_logged(edge, &format!("runner-{place}"), &options, self.log("runners.log"));
+        let runner = RunnerProcess::start_logged(edge, &format!("runner-{place}"), &options, self.log("runners.log"));
         self.runners[place] = Some(runner);
     }
 

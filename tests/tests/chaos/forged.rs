@@ -1,7 +1,7 @@
 //! Callbacks that must change nothing: not signed by whoever holds the task, about something else, or too late.
 
 use serde_json::{Value, json};
-use tests::{Account, Answer, Edge, OwnEdge, Runner, Signed, State, body, held, picture, unique};
+use tests::{Account, Answer, DedicatedEdge, Edge, Runner, Signed, State, body, held, picture, unique};
 
 /// What users see of a task, its pictures included.
 async fn seen(ann: &Account, task: i64) -> Value {
@@ -14,11 +14,11 @@ async fn attacks(
     edge: &Edge,
     holder: &Runner,
     stranger: &Runner,
-    claim: &domain::runner::Claim,
+    claim: &protocol::runner::Claim,
 ) -> Vec<(String, Answer, u16)> {
     let task = claim.task_id;
     let right = held(claim, 5);
-    let id = domain::runner::callback_id(&right);
+    let id = protocol::runner::callback_id(&right);
     let mut struck = Vec::new();
     for (what, more) in [
         ("progress", json!({"step": 3, "steps": 4, "eta_seconds": 0.0})),
@@ -30,7 +30,7 @@ async fn attacks(
         let mut strike =
             |why: &str, answer: Answer, status: u16| struck.push((format!("{what}: {why}"), answer, status));
 
-        let unknown = Signed { secret: domain::webhook::Secret::from_bytes(&[7; 32]), ..holder.by.clone() };
+        let unknown = Signed { secret: protocol::webhook::Secret::from_bytes(&[7; 32]), ..holder.by.clone() };
         strike("another secret", unknown.post(edge, &path, &id, said.clone()).await, 401);
         let other = Signed { secret: stranger.by.secret.clone(), ..holder.by.clone() };
         strike("a stranger's secret", other.post(edge, &path, &id, said.clone()).await, 401);
@@ -63,7 +63,7 @@ async fn attacks(
 #[tokio::test]
 async fn forged_late_and_repeated_callbacks_change_nothing() {
     let state = State::new();
-    let own = OwnEdge::start(&state, 600_000, 0);
+    let own = DedicatedEdge::start(&state, 600_000, 0);
     let edge = &own.edge;
     let ann = edge.sign_up("ann").await;
     let (holder, stranger) = (Runner::register(edge).await, Runner::register(edge).await);
@@ -89,9 +89,9 @@ async fn forged_late_and_repeated_callbacks_change_nothing() {
     // A result must be stored, belong here, and be what was asked for.
     let (one, two) =
         (holder.put(&claim, 1, &picture(64, 64, 1)).await, holder.put(&claim, 2, &picture(64, 64, 2)).await);
-    let absent = domain::runner::Output { key: one.key.replace("0101", "1010"), ..two.clone() };
-    let bent = domain::runner::Output { sha256: one.sha256.clone(), ..two.clone() };
-    let elsewhere = domain::runner::Output { key: two.key.replace("/1/", "/2/"), ..two.clone() };
+    let absent = protocol::runner::Output { key: one.key.replace("0101", "1010"), ..two.clone() };
+    let bent = protocol::runner::Output { sha256: one.sha256.clone(), ..two.clone() };
+    let elsewhere = protocol::runner::Output { key: two.key.replace("/1/", "/2/"), ..two.clone() };
     for wrong in [vec![&one], vec![&one, &one], vec![&one, &absent], vec![&one, &bent], vec![&one, &elsewhere]] {
         let answer = holder.say("succeeded", &held(&claim, 6), &json!({"outputs": wrong})).await;
         assert!((400..500).contains(&answer.status), "{}: {}", answer.status, answer.text());

@@ -1,8 +1,8 @@
 //! Runners that vanish: their lease runs out, another attempt takes over, and nothing is drawn twice for the user.
 
-use domain::runner::Claim;
+use protocol::runner::Claim;
 use serde_json::{Value, json};
-use tests::{Account, OwnEdge, OwnRunner, Runner, State, Watch, held, picture, until};
+use tests::{Account, DedicatedEdge, Runner, RunnerProcess, State, Watch, held, picture, until};
 
 async fn images(ann: &Account, task: i64) -> Vec<Value> {
     let page = ann.get(&format!("/api/images?task={task}&sort=date%2B")).send().await.expect(200).json();
@@ -21,7 +21,7 @@ async fn claim_again(runner: &Runner, task: i64) -> Claim {
 #[tokio::test]
 async fn a_lease_that_runs_out_gives_the_task_to_the_next() {
     let state = State::new();
-    let own = OwnEdge::start(&state, 1000, 0);
+    let own = DedicatedEdge::start(&state, 1000, 0);
     let ann = own.edge.sign_up("ann").await;
     let (lost, next) = (Runner::register(&own.edge).await, Runner::register(&own.edge).await);
     let task = ann.submit(&json!({})).await;
@@ -48,7 +48,7 @@ async fn a_lease_that_runs_out_gives_the_task_to_the_next() {
 #[tokio::test]
 async fn a_task_whose_runners_are_all_lost_ends() {
     let state = State::new();
-    let own = OwnEdge::start(&state, 1000, 0);
+    let own = DedicatedEdge::start(&state, 1000, 0);
     let ann = own.edge.sign_up("ann").await;
     let runner = Runner::register(&own.edge).await;
     let task = ann.submit(&json!({})).await;
@@ -67,14 +67,14 @@ async fn a_task_whose_runners_are_all_lost_ends() {
 #[tokio::test]
 async fn a_runner_killed_in_the_middle_is_replaced_and_nothing_is_there_twice() {
     let state = State::new();
-    let own = OwnEdge::start(&state, 2000, 0);
+    let own = DedicatedEdge::start(&state, 2000, 0);
     let ann = own.edge.sign_up("ann").await;
-    let first = OwnRunner::start(&own.edge, "first");
+    let first = RunnerProcess::start(&own.edge, "first");
     let task = ann.submit(&json!({"width": 128, "height": 128, "num_inference_steps": 100, "n": 2, "seed": 3})).await;
     let mut watch = Watch::of(&ann, &format!("/api/tasks/{task}")).await;
     watch.until(|frame| frame["data"]["step"].as_i64() > Some(0)).await;
     first.kill();
-    let _second = OwnRunner::start(&own.edge, "second");
+    let _second = RunnerProcess::start(&own.edge, "second");
     let (frames, code) = watch.rest().await;
     let mut states: Vec<&str> = frames.iter().filter_map(|frame| frame["status"].as_str()).collect();
     states.dedup();

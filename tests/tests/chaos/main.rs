@@ -1,5 +1,5 @@
-//! What goes wrong: callbacks forged and late, runners killed, the edge stopped. Each test starts an edge of its own and
-//! looks at what users see: the task, its pictures, its frames.
+//! What goes wrong: callbacks forged and late, runners killed, the edge stopped. Each test starts an edge of its own
+//! and looks at what users see: the task, its pictures, its frames.
 
 mod edge;
 mod forged;

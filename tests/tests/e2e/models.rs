@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tests::{Account, Edge, OwnEdge, OwnRunner, State, Watch, until};
+use tests::{Account, DedicatedEdge, Edge, RunnerProcess, State, Watch, until};
 
 /// A LoRA of one layer of the tiny model, in kohya's names: 16 values in, 16 out, rank 1.
 fn lora() -> Vec<u8> {
@@ -121,12 +121,12 @@ async fn points(who: &Account) -> i64 {
 #[tokio::test]
 async fn a_task_is_drawn_with_the_model_it_names() {
     let state = State::new();
-    let own = OwnEdge::start(&state, 5000, 0);
+    let own = DedicatedEdge::start(&state, 5000, 0);
     let (ann, admin) = (own.edge.sign_up("ann").await, own.edge.admin().await);
     let (tokenizer, cache) = (fixtures().join("sdxl/tokenizer"), state.path().join("kept"));
     let dir = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
     let options = ["--poll-ms", "10", "--memory", "1G", "--tokenizer", &dir(&tokenizer), "--cache", &dir(&cache)];
-    let _runner = OwnRunner::start_with(&own.edge, "several", &options);
+    let _runner = RunnerProcess::start_with(&own.edge, "several", &options);
 
     let task = |model: &Value| {
         json!({"prompt": "a hut below mountains", "width": 64, "height": 64, "num_inference_steps": 3, "seed": 7,

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 
 use serde_json::{Value, json};
-use tests::{Account, Answer, Edge, OwnEdge, OwnRunner, State, Watch, picture, setting, size_of, unique};
+use tests::{Account, Answer, DedicatedEdge, Edge, RunnerProcess, State, Watch, picture, setting, size_of, unique};
 
 const SUBMIT: &str = "/user/ai/tasks/submit";
 const BALANCE: &str = "/user/points/consumption/balance";
@@ -75,7 +75,7 @@ async fn the_sample_client_runs_unmodified() {
     let host = listener.local_addr().expect("an address").to_string();
     outside(listener);
     let state = State::new();
-    let own = OwnEdge::start_with(&state, 0, &[("FETCH_ALLOW", &host), ("SIGNUP_POINTS", "100")]);
+    let own = DedicatedEdge::start_with(&state, 0, &[("FETCH_ALLOW", &host), ("SIGNUP_POINTS", "100")]);
     let edge = &own.edge;
     let (ann, poor, admin) = (edge.sign_up("ann").await, edge.sign_up("poor").await, edge.admin().await);
     draw_small(&admin).await;
@@ -91,7 +91,7 @@ async fn the_sample_client_runs_unmodified() {
         assert!(client.status().expect("Node starts").success(), "{scene}: not what the client was written for");
     };
     play("refusals");
-    let _runner = OwnRunner::start(edge, "runner");
+    let _runner = RunnerProcess::start(edge, "runner");
     play("drawing");
 
     // Connections that were idle all the time may be gone.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tests::{Answer, Edge, OwnEdge, State, setting, unique};
+use tests::{Answer, DedicatedEdge, Edge, State, setting, unique};
 
 const MESSAGES: &str = "/client/v4/accounts/local/queues/training/messages";
 
@@ -62,7 +62,7 @@ async fn only_the_queues_token_opens_it() {
 #[test]
 fn the_official_client_works_with_only_its_base_url_changed() {
     let state = State::new();
-    let own = OwnEdge::start(&state, 5000, 0);
+    let own = DedicatedEdge::start(&state, 5000, 0);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/node/cloudflare-queue.mjs");
     let mut client = Command::new(setting("NODE_BIN"));
     client.arg(script).env("CLOUDFLARE_BASE_URL", format!("{}/client/v4", own.edge.url));

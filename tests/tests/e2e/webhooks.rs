@@ -5,9 +5,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-use domain::runner::{Claim, input_path};
+use protocol::runner::{Claim, input_path};
 use serde_json::{Value, json};
-use tests::{Account, OwnEdge, Received, Receiver, Runner, State, held, picture, setting, size_of, until};
+use tests::{Account, DedicatedEdge, Received, Receiver, Runner, State, held, picture, setting, size_of, until};
 
 /// What the official packages say of deliveries: each with the secret it is checked with, and whether it is genuine.
 fn check(deliveries: &[(&Received, &str, bool)]) {
@@ -56,7 +56,7 @@ async fn a_tasks_life_is_told_to_receivers_that_trust_only_signatures() {
     })
     .await;
     let state = State::new();
-    let own = OwnEdge::start_with(&state, 0, &[("FETCH_ALLOW", &receiver.allowed())]);
+    let own = DedicatedEdge::start_with(&state, 0, &[("FETCH_ALLOW", &receiver.allowed())]);
     let ann = own.edge.sign_up("ann").await;
     let runner = Runner::register(&own.edge).await;
     let private = json!({"url": "http://127.0.0.1:1/hook"});
@@ -128,7 +128,7 @@ async fn a_runner_gets_pictures_from_outside_through_the_edge() {
     })
     .await;
     let state = State::new();
-    let own = OwnEdge::start_with(&state, 0, &[("FETCH_ALLOW", &files.allowed())]);
+    let own = DedicatedEdge::start_with(&state, 0, &[("FETCH_ALLOW", &files.allowed())]);
     let ann = own.edge.sign_up("ann").await;
     let runner = Runner::register(&own.edge).await;
     for (path, outcome) in [

@@ -1,15 +1,15 @@
 //! The files of models: for whoever holds the task that names them, and nobody else.
 
-use edge::native::{Kit, Reply};
 use ports::{BlobBody, Blobs};
 use serde_json::json;
+use testkit::{Kit, Reply};
 
 use super::{RUNNER_HEADER, claim, finish, kit, runner_id, secret, signed};
 
 const FILE: &[u8] = b"weights";
 
 /// The kit's task, held, with a model; and its lease.
-async fn held() -> (Kit, String) {
+async fn leased_task() -> (Kit, String) {
     let kit = kit().await;
     kit.blobs.put("up/a.bin", "application/octet-stream", None, BlobBody::Bytes(FILE.into())).await.unwrap();
     kit.sql(
@@ -33,8 +33,8 @@ async fn get(kit: &Kit, lease: &str, path: &str, id: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_file_is_given_under_the_lease() {
-    let (kit, lease) = held().await;
+async fn a_model_file_is_served_under_the_lease() {
+    let (kit, lease) = leased_task().await;
     kit.batches();
     let reply = get(&kit, &lease, "lora/1/1/0", "get_lora/1/1/0").await;
     assert_eq!((reply.status, &reply.bytes[..], kit.batches()), (200, FILE, 1), "{}", reply.text());
@@ -51,8 +51,8 @@ async fn a_file_is_given_under_the_lease() {
 }
 
 #[tokio::test]
-async fn a_whole_model_is_given_in_pieces() {
-    let (kit, lease) = held().await;
+async fn a_checkpoint_is_served_by_ranges() {
+    let (kit, lease) = leased_task().await;
     let (path, id) = ("/callbacks/model/1/1", "get_model/1/1");
     let whole = signed(&kit, "GET", path, id, b"", &lease).await;
     assert_eq!((whole.status, &whole.bytes[..], whole.header("content-length")), (200, FILE, "7"));
@@ -80,8 +80,8 @@ async fn a_whole_model_is_given_in_pieces() {
 }
 
 #[tokio::test]
-async fn pictures_say_what_they_were_drawn_with() {
-    let (kit, lease) = held().await;
+async fn images_name_the_models_they_were_drawn_with() {
+    let (kit, lease) = leased_task().await;
     let done = finish(&kit, &json!({"attempt": 1, "lease": lease}), 1, 1).await;
     assert_eq!(done.status, 200, "{}", done.text());
     kit.sql("DELETE FROM models", []).await;
@@ -91,8 +91,8 @@ async fn pictures_say_what_they_were_drawn_with() {
 }
 
 #[tokio::test]
-async fn what_is_gone_is_not_found() {
-    let (kit, lease) = held().await;
+async fn a_deleted_model_is_not_found() {
+    let (kit, lease) = leased_task().await;
     kit.blobs.delete("up/a.bin").await.unwrap();
     assert_eq!(get(&kit, &lease, "lora/1/1/0", "get_lora/1/1/0").await.error(), "not_found");
     kit.sql("DELETE FROM models", []).await;

@@ -1,8 +1,8 @@
 //! A network that LoRAs change, layer by layer.
 //!
 //! A changed weight is the file's own plus all changes, each time from the file: switching back gives the same bits.
-//! Layers that a switch does not touch stay as they are, and nothing else of the model is read again. The weights before
-//! a change are not kept: they are in the file.
+//! Layers that a switch does not touch stay as they are, and nothing else of the model is read again. The weights
+//! before a change are not kept: they are in the file.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
@@ -81,8 +81,8 @@ impl<N: Layers> Adapted<N> {
         Some(self.source.shape(self.layers.get(layer)?)?.into_dims())
     }
 
-    /// What brings the network under these LoRAs with their strengths; none where it is already. All of them were checked
-    /// to fit.
+    /// What brings the network under these LoRAs with their strengths; none where it is already. All of them were
+    /// checked to fit.
     pub fn under(&self, loras: &[(Arc<Lora>, f64)]) -> Result<Option<Change>, DrawError> {
         let shares = self.wanted(loras);
         let touched = self.touched(&shares);
@@ -96,8 +96,8 @@ impl<N: Layers> Adapted<N> {
         Ok(Some(Change { weights, shares }))
     }
 
-    /// Bytes that this takes beside the network at its most: weights that change are made anew before they take the place
-    /// of those that were, and one of them with what it changes by is in single precision.
+    /// Bytes that this takes beside the network at its most: weights that change are made anew before they take the
+    /// place of those that were, and one of them with what it changes by is in single precision.
     pub fn takes(&self, loras: &[(Arc<Lora>, f64)]) -> u64 {
         let shares = self.wanted(loras);
         let (mut all, mut largest) = (0u64, 0);

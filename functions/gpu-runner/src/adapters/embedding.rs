@@ -1,7 +1,7 @@
 //! Textual inversion (Gal et al. 2022): vectors that stand for a word of the prompt.
 //!
-//! The forms of files: one tensor `emb_params` (AUTOMATIC1111's web UI), one tensor named as its word (the reference), or
-//! `clip_l` and `clip_g` for the two encoders of SDXL. Each is (vectors, width), or (width) for one.
+//! The forms of files: one tensor `emb_params` (AUTOMATIC1111's web UI), one tensor named as its word (the reference),
+//! or `clip_l` and `clip_g` for the two encoders of SDXL. Each is (vectors, width), or (width) for one.
 
 use std::path::Path;
 

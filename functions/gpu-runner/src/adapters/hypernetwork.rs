@@ -88,8 +88,8 @@ fn activation(file: &Weights) -> Result<(Option<Bend>, bool), DrawError> {
     Ok((bend, at_the_end))
 }
 
-/// Linear, activation and norm, again and again; behind the last linear layer there is an activation only where the file
-/// says so.
+/// Linear, activation and norm, again and again; behind the last linear layer there is an activation only where the
+/// file says so.
 fn steps(
     file: &Weights,
     width: usize,

@@ -1,6 +1,8 @@
-//! LoRA (Hu et al. 2021): a change of a layer's weights as a product of two thin matrices, W + alpha / rank · up · down.
+//! LoRA (Hu et al. 2021): a change of a layer's weights as a product of two thin matrices, W + alpha / rank · up ·
+//! down.
 //!
-//! A convolution's is the product of the flattened kernels (LoCon); decomposed ones have a third tensor between the two.
+//! A convolution's is the product of the flattened kernels (LoCon); decomposed ones have a third tensor between the
+//! two.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -227,8 +229,8 @@ impl Notes {
     }
 }
 
-/// Some files have each layer of the denoiser twice, by the names of the original blocks as well: it counts once, as for
-/// the reference.
+/// Some files have each layer of the denoiser twice, by the names of the original blocks as well: it counts once, as
+/// for the reference.
 fn drop_doubled(found: &mut BTreeMap<(Part, String), Found>) {
     let begins = |layer: &str, blocks: [&str; 3]| blocks.iter().any(|block| layer.starts_with(block));
     if found.keys().any(|(part, layer)| *part == Part::Unet && begins(layer, ["down_blocks", "mid_block", "up_blocks"]))

@@ -1,7 +1,8 @@
-//! The names that LoRA files give to the layers they change: kohya's (`lora_unet_down_blocks_0_…_to_q.lora_down.weight`,
-//! `lora_te_…`, of SDXL also the original blocks, `lora_unet_input_blocks_4_1_…`), peft's and the reference's
-//! (`unet.down_blocks.0.….to_q.lora_A.weight`, `text_encoder.….lora_linear_layer.up.weight`), and the older ones of
-//! attention processors (`….attn1.processor.to_q_lora.up.weight`).
+//! The names that LoRA files give to the layers they change: kohya's
+//! (`lora_unet_down_blocks_0_…_to_q.lora_down.weight`, `lora_te_…`, of SDXL also the original blocks,
+//! `lora_unet_input_blocks_4_1_…`), peft's and the reference's (`unet.down_blocks.0.….to_q.lora_A.weight`,
+//! `text_encoder.….lora_linear_layer.up.weight`), and the older ones of attention processors
+//! (`….attn1.processor.to_q_lora.up.weight`).
 //!
 //! All become a part of the model and a name in one spelling, with `_` between words; the layers of a network are known
 //! by the same spelling.
@@ -139,8 +140,8 @@ pub fn layers<'a>(part: Part, weights: impl Iterator<Item = &'a str> + Clone) ->
     layers
 }
 
-/// The layer's name in the model as it was first published, spelled as here. `per_level` is the number of residual blocks
-/// of a level on the way down.
+/// The layer's name in the model as it was first published, spelled as here. `per_level` is the number of residual
+/// blocks of a level on the way down.
 fn original(layer: &str, per_level: usize) -> Option<String> {
     // More levels than any model has; whether one attends is dealt with above.
     let blocks = Blocks { per_level, up_attends: vec![true; 16] };

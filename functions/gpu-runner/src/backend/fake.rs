@@ -64,7 +64,7 @@ impl Backend for FakeBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::runner::DrawParams;
+    use protocol::runner::DrawParams;
 
     fn job() -> DrawJob {
         let params = DrawParams {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use domain::runner::{DrawParams, STRENGTH};
 use domain::{Lang, task};
+use protocol::runner::{DEFAULT_STRENGTH, DrawParams};
 use serde_json::json;
 
 use super::Mask;
@@ -90,7 +90,7 @@ impl DrawJob {
 
     /// How much of the start picture is drawn anew; none without one.
     pub fn strength(&self) -> Option<f64> {
-        (!self.params.from_images.is_empty()).then(|| self.params.strength.unwrap_or(STRENGTH))
+        (!self.params.from_images.is_empty()).then(|| self.params.strength.unwrap_or(DEFAULT_STRENGTH))
     }
 
     /// Steps of one picture: all, or of the last ones the share that `strength` says, rounded down as the reference
@@ -125,7 +125,7 @@ impl DrawJob {
         let model = p.model.as_ref().map_or_else(|| model_name(&self.model), |model| model.name.clone());
         let model = quoted(model);
         let sampler =
-            task::WEB_UI.iter().find(|(ours, _)| *ours == p.scheduler).map_or(&*p.scheduler, |(_, name)| name);
+            task::WEB_UI_SAMPLERS.iter().find(|(ours, _)| *ours == p.scheduler).map_or(&*p.scheduler, |(_, name)| name);
         let strength = match self.strength() {
             Some(strength) => format!(", Denoising strength: {strength}"),
             None => String::new(),
@@ -171,24 +171,13 @@ const MAX_FROM: usize = 16;
 /// What can be checked before the pictures to start from are there.
 pub fn check(params: &DrawParams) -> Result<Sampler, DrawError> {
     let refuse = |message: String| Err(DrawError::new(Code::RequestInvalid, message));
-    // JSON has no word for these: the form would find nothing there.
-    for (name, value) in [("guidance_scale", params.guidance_scale), ("strength", params.strength.unwrap_or(0.0))] {
-        if !value.is_finite() {
-            return refuse(format!("{name} is not a number"));
-        }
-    }
     if params.from_images.len() > MAX_FROM {
         return refuse(format!("from_images: {} pictures, at most {MAX_FROM} are used", params.from_images.len()));
     }
     if params.mask.is_some() && params.from_images.is_empty() {
         return refuse("a mask without from_images".into());
     }
-    let mut body = serde_json::to_value(params).map_err(|e| DrawError::new(Code::Internal, e.to_string()))?;
-    // Where it lies was looked at by whoever fetched it; here it may be a file.
-    if let Some(body) = body.as_object_mut() {
-        body.remove("mask");
-    }
-    if let Err(e) = task::INFERENCE.create(&body) {
+    if let Err(e) = params.validate() {
         return refuse(e.text(Lang::En));
     }
     Sampler::parse(&params.scheduler)

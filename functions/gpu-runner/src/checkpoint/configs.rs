@@ -1,7 +1,8 @@
 //! Configurations of the diffusers layout from the shapes in a file.
 //!
-//! What shapes don't tell is the same in every file of the family: norms of 32 groups; heads of 64 channels, or 8 of them
-//! in version 1; the factor of the latents; the noise that the model was trained with. They are checked as any other.
+//! What shapes don't tell is the same in every file of the family: norms of 32 groups; heads of 64 channels, or 8 of
+//! them in version 1; the factor of the latents; the noise that the model was trained with. They are checked as any
+//! other.
 
 use serde_json::{Value, json};
 
@@ -151,8 +152,8 @@ pub fn text(kind: Kind, encoder: Encoder, shapes: Shapes) -> Result<Value, DrawE
     Ok(config)
 }
 
-/// `scheduler/scheduler_config.json`, as the families were published with. `zero_snr`: trained with a schedule that ends
-/// in nothing but noise.
+/// `scheduler/scheduler_config.json`, as the families were published with. `zero_snr`: trained with a schedule that
+/// ends in nothing but noise.
 pub fn scheduler(kind: Kind, prediction: &str, zero_snr: bool) -> Value {
     let class = match kind {
         Kind::Sd1 => "PNDMScheduler",

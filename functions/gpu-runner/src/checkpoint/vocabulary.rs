@@ -1,5 +1,5 @@
-//! Where the vocabulary for a file comes from. Every model of these families has CLIP's, and none has it in the file: it
-//! is looked for in a directory that was given, beside the file, and among what was loaded from Hugging Face before.
+//! Where the vocabulary for a file comes from. Every model of these families has CLIP's, and none has it in the file:
+//! it is looked for in a directory that was given, beside the file, and among what was loaded from Hugging Face before.
 
 use std::path::{Path, PathBuf};
 

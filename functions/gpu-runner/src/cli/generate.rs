@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use domain::runner::DrawParams;
 use indicatif::{ProgressBar, ProgressStyle};
+use protocol::runner::DrawParams;
 
 use super::hardware::Hardware;
 use super::{adapters, latents, model};

@@ -12,8 +12,8 @@ pub struct Hardware {
     /// cpu, cuda or cuda:N [default: the first GPU where this was built for GPUs and there is one, else cpu]
     #[arg(long)]
     device: Option<Choice>,
-    /// Precision of the networks' numbers. Half takes half the memory and is what GPUs are fast in; on a CPU it is slower
-    /// [default: f32 on a CPU, f16 on a GPU]
+    /// Precision of the networks' numbers. Half takes half the memory and is what GPUs are fast in; on a CPU it is
+    /// slower [default: f32 on a CPU, f16 on a GPU]
     #[arg(long, value_enum)]
     dtype: Option<Precision>,
 }

@@ -8,8 +8,8 @@ use anyhow::Result;
 use crate::hub::{Hub, Id};
 use crate::starter;
 
-/// Where the model is on this machine. What has a name and no path is loaded first, with bars on a terminal; the starter
-/// model is put under `cache`.
+/// Where the model is on this machine. What has a name and no path is loaded first, with bars on a terminal; the
+/// starter model is put under `cache`.
 pub fn locate(model: &str, cache: &Path) -> Result<PathBuf> {
     let path = Path::new(model);
     // A directory of this name is `./starter`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use domain::runner::Register;
+use protocol::runner::Register;
 use reqwest::Url;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -36,9 +36,10 @@ pub struct Serve {
     queue_url: Option<Url>,
     #[arg(long, env = "QUEUE_TOKEN", hide_env_values = true)]
     queue_token: String,
-    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face; may be
-    /// repeated: tasks that name no model are drawn with the first. With ID, tasks that name the deployment's model of this
-    /// number are drawn with it, instead of with the deployment's file. `starter` is the small one that comes with this
+    /// Directory in the diffusers layout, a model in one .safetensors file, or org/name[@revision] on Hugging Face; may
+    /// be repeated: tasks that name no model are drawn with the first. With ID, tasks that name the deployment's model
+    /// of this number are drawn with it, instead of with the deployment's file. `starter` is the small one that comes
+    /// with this
     #[arg(long, default_value = starter::NAME, value_name = "[ID=]MODEL")]
     model: Vec<String>,
     /// For models in one file: directory with CLIP's vocabulary, or of a model that has it [default: for those of the
@@ -58,7 +59,8 @@ pub struct Serve {
     /// Pause between two looks into an empty queue; after a minute without work at least half a second
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     poll_ms: u64,
-    /// Where models of the deployment are kept, and the starter model [default: gpu-runner in the user's cache directory]
+    /// Where models of the deployment are kept, and the starter model [default: gpu-runner in the user's cache
+    /// directory]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// What they may take up there, such as 100G; those not used for longest make room for others

@@ -1,5 +1,5 @@
-//! One repository in the cache that Hugging Face's tools share: contents by their names in `blobs`, and for each commit a
-//! directory in `snapshots` whose files are links to them; `refs` has the commit of a branch or tag.
+//! One repository in the cache that Hugging Face's tools share: contents by their names in `blobs`, and for each commit
+//! a directory in `snapshots` whose files are links to them; `refs` has the commit of a branch or tag.
 
 use std::fs;
 use std::io;

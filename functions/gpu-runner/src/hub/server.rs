@@ -1,6 +1,7 @@
 //! Calls to Hugging Face, or to who answers as it does: where they lead, and what their failures mean.
 //!
-//! Nothing that is waited for comes without an end: a server that sends no byte for a while is one that does not answer.
+//! Nothing that is waited for comes without an end: a server that sends no byte for a while is one that does not
+//! answer.
 
 use reqwest::header::{CONTENT_RANGE, HeaderMap, LOCATION, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};

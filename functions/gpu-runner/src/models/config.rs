@@ -72,8 +72,8 @@ impl Config {
     }
 }
 
-/// Python writes `-Infinity` where JSON has no word, as for `lambda_min_clipped` of every DPMSolverMultistepScheduler: it
-/// becomes a string, which only who expects it will take.
+/// Python writes `-Infinity` where JSON has no word, as for `lambda_min_clipped` of every DPMSolverMultistepScheduler:
+/// it becomes a string, which only who expects it will take.
 fn quote_infinities(text: &[u8]) -> Vec<u8> {
     const WORD: &[u8] = b"-Infinity";
     let (mut out, mut rest, mut quoted) = (Vec::with_capacity(text.len() + 2), text, false);

@@ -1,4 +1,5 @@
-//! Stable Diffusion's safety checker: how near a picture is to the directions of some concepts, each with its own bound.
+//! Stable Diffusion's safety checker: how near a picture is to the directions of some concepts, each with its own
+//! bound.
 
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::VarBuilder;

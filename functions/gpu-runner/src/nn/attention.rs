@@ -43,8 +43,8 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize) -> Result<Tensor
 
 /// softmax(q·kᵀ/√d + mask)·v (Vaswani et al. 2017), in slices of rows.
 ///
-/// q (batch, heads, rows, d), k and v (batch, heads, columns, d); `mask` (rows, columns) is added to the scores and has no
-/// gradient.
+/// q (batch, heads, rows, d), k and v (batch, heads, columns, d); `mask` (rows, columns) is added to the scores and has
+/// no gradient.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
     let learns = [q, k, v].into_iter().any(Tensor::track_op);
     let most = match (q.device().is_cpu(), learns) {

@@ -95,8 +95,8 @@ pub fn conv(inputs: usize, outputs: usize, kernel: usize, vb: VarBuilder) -> Res
 }
 
 impl Conv {
-    /// Stride 2 with a kernel of 3. `padding` is that above and to the left; right and below it goes as far as the kernel
-    /// reaches.
+    /// Stride 2 with a kernel of 3. `padding` is that above and to the left; right and below it goes as far as the
+    /// kernel reaches.
     pub fn halving(channels: usize, padding: usize, vb: VarBuilder) -> Result<Self> {
         Self::load((channels, channels, 3), 2, padding, vb)
     }
@@ -110,7 +110,8 @@ impl Conv {
         Ok(conv)
     }
 
-    /// (batch, channels, h, w) → (batch, channels, `size`), each side of which is double or one less: of one that doubles.
+    /// (batch, channels, h, w) → (batch, channels, `size`), each side of which is double or one less: of one that
+    /// doubles.
     pub fn forward_doubling(&self, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
         let (batch, channels, h, w) = x.dims4()?;
         if size.0.div_ceil(2) != h || size.1.div_ceil(2) != w {

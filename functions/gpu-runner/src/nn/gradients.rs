@@ -1,5 +1,5 @@
-//! Gradients by the CPU's kernels against those of candle's operations in double precision, over sizes that fill no vector
-//! and no tile.
+//! Gradients by the CPU's kernels against those of candle's operations in double precision, over sizes that fill no
+//! vector and no tile.
 
 use std::collections::HashMap;
 
@@ -38,8 +38,8 @@ impl Given {
     }
 }
 
-/// Asserts that what is given has the same gradients in single and in double precision, that of constants none, and that the
-/// first have the same bits with any number of threads.
+/// Asserts that what is given has the same gradients in single and in double precision, that of constants none, and
+/// that the first have the same bits with any number of threads.
 fn same_gradients(
     tensors: &[(&str, Tensor)],
     frozen: &[&str],

@@ -1,8 +1,8 @@
 //! Results whose gradients are computed by code of ours, for any number of inputs.
 //!
-//! candle's custom operations take three tensors at most, a convolution with what stands around it has seven. So the inputs
-//! hang on a chain of links of one number each, and the result on the chain: on the way back the result's node computes all
-//! gradients at once and leaves them on a shelf, from where each link hands on those of its inputs.
+//! candle's custom operations take three tensors at most, a convolution with what stands around it has seven. So the
+//! inputs hang on a chain of links of one number each, and the result on the chain: on the way back the result's node
+//! computes all gradients at once and leaves them on a shelf, from where each link hands on those of its inputs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,8 +41,8 @@ impl Made {
     }
 }
 
-/// `made` of `inputs`, as a tensor. `backward` turns its gradient, contiguous and of its shape, into one for each of the
-/// inputs, of their shapes; those that nothing asks gradients of may have none.
+/// `made` of `inputs`, as a tensor. `backward` turns its gradient, contiguous and of its shape, into one for each of
+/// the inputs, of their shapes; those that nothing asks gradients of may have none.
 pub fn derived(
     made: Made,
     inputs: &[&Tensor],

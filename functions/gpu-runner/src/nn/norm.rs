@@ -107,8 +107,8 @@ impl GroupNorm {
 }
 
 impl GroupNorm {
-    /// Gradients of x, which is as `affine` takes it, of weight and of bias, from that of what the norm gave, or of what
-    /// silu made of that.
+    /// Gradients of x, which is as `affine` takes it, of weight and of bias, from that of what the norm gave, or of
+    /// what silu made of that.
     pub(super) fn back(&self, x: &Tensor, mut gradient: Vec<f32>, act: bool) -> Result<[Tensor; 3]> {
         let batch = x.dim(0)?;
         let values_of = values(x)?;

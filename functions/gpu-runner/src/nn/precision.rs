@@ -1,8 +1,8 @@
 //! Half precision, and where layers widen it.
 //!
-//! On a GPU half-precision numbers are multiplied as they are. What sums many of them, norms and softmax, is done in single
-//! precision everywhere. A CPU has no fast products of them (candle has none of bf16): there all layers compute in single
-//! precision and round what comes out, which is how a GPU's own products behave.
+//! On a GPU half-precision numbers are multiplied as they are. What sums many of them, norms and softmax, is done in
+//! single precision everywhere. A CPU has no fast products of them (candle has none of bf16): there all layers compute
+//! in single precision and round what comes out, which is how a GPU's own products behave.
 
 use candle_core::{DType, Result, Tensor};
 

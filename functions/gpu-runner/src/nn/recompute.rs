@@ -1,5 +1,5 @@
-//! Gradient checkpointing (Chen et al. 2016): a piece of a network keeps what goes into it and nothing of what is made on
-//! the way through; that is made a second time when the gradients come back.
+//! Gradient checkpointing (Chen et al. 2016): a piece of a network keeps what goes into it and nothing of what is made
+//! on the way through; that is made a second time when the gradients come back.
 
 use candle_core::{Result, Tensor, Var};
 

@@ -3,12 +3,12 @@
 use candle_core::{Result, Tensor};
 
 pub trait Weighted {
-    /// `weight` has as many values as the one before, in the same order of dimensions; those of size 1 at the end may be
-    /// missing.
+    /// `weight` has as many values as the one before, in the same order of dimensions; those of size 1 at the end may
+    /// be missing.
     fn set_weight(&mut self, weight: &Tensor) -> Result<()>;
 
-    /// From now on `scale` · up · down of what the layer is given is added to what it gives. `down` (rank, inputs), of a
-    /// convolution (rank, inputs, side, side); `up` (outputs, rank). Dimensions of size 1 may follow.
+    /// From now on `scale` · up · down of what the layer is given is added to what it gives. `down` (rank, inputs), of
+    /// a convolution (rank, inputs, side, side); `up` (outputs, rank). Dimensions of size 1 may follow.
     fn set_side(&mut self, down: &Tensor, up: &Tensor, scale: f64) -> Result<()>;
 }
 

@@ -1,5 +1,5 @@
-//! Bringing a loaded model to what a job asks for: LoRAs, learned words, hypernetworks. Either all of it takes effect or
-//! nothing does.
+//! Bringing a loaded model to what a job asks for: LoRAs, learned words, hypernetworks. Either all of it takes effect
+//! or nothing does.
 
 use std::path::Path;
 use std::sync::Arc;

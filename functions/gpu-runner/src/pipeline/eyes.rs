@@ -13,7 +13,7 @@ use crate::weights::Weights;
 use crate::{Code, DrawError, picture};
 
 /// Longer embeddings are not kept anywhere.
-const LONGEST: usize = domain::runner::MAX_EMBEDDING;
+const LONGEST: usize = protocol::runner::MAX_EMBEDDING;
 
 #[derive(Default)]
 pub(super) struct Eyes {

@@ -22,8 +22,8 @@ use crate::models::vae::{Vae, VaeConfig};
 use crate::schedulers::Schedule;
 
 impl Model {
-    /// Reads a model onto a device, in single precision where nothing else is said: a directory in the diffusers layout,
-    /// or one file.
+    /// Reads a model onto a device, in single precision where nothing else is said: a directory in the diffusers
+    /// layout, or one file.
     pub fn load(path: &Path, on: impl Into<Compute>) -> Result<Self, DrawError> {
         Self::load_with(path, None, on)
     }
@@ -87,8 +87,8 @@ pub fn open(path: &Path, tokenizer: Option<&Path>) -> Result<Box<dyn Parts>, Dra
     Ok(Box::new(Checkpoint::open(path, tokenizer).map_err(|e| e.at(path.display()))?))
 }
 
-/// Width and height in pixels of the pictures that a model was made for: what its configuration says, else what its kind
-/// is usually made for.
+/// Width and height in pixels of the pictures that a model was made for: what its configuration says, else what its
+/// kind is usually made for.
 pub fn side(parts: &dyn Parts) -> Result<usize, DrawError> {
     let latents = parts.config("unet")?.get("sample_size").and_then(Value::as_u64);
     let factor = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?.factor();

@@ -40,8 +40,8 @@ fn all(parts: &dyn Parts, dtype: DType) -> Result<u64, DrawError> {
 }
 
 impl Model {
-    /// Bytes that a job takes beside the weights, at its most: what it keeps of embeddings and hypernetworks, and either
-    /// weights that are made anew under LoRAs, or a picture when it is decoded.
+    /// Bytes that a job takes beside the weights, at its most: what it keeps of embeddings and hypernetworks, and
+    /// either weights that are made anew under LoRAs, or a picture when it is decoded.
     pub fn takes(&self, job: &DrawJob) -> Result<u64, DrawError> {
         let (kept, anew) = self.adapting(job)?;
         Ok(self.picture(job.params.width, job.params.height).max(anew).saturating_add(kept))

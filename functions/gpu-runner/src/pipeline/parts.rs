@@ -17,8 +17,8 @@ pub enum Family {
         /// Whether no negative prompt is zeros rather than the vectors of an empty text.
         zeros_for_empty: bool,
     },
-    /// What goes over the pictures of Stable Diffusion XL: the second of its text encoders, and how pleasing the picture
-    /// is to be in place of the size it had.
+    /// What goes over the pictures of Stable Diffusion XL: the second of its text encoders, and how pleasing the
+    /// picture is to be in place of the size it had.
     Refiner { zeros_for_empty: bool },
 }
 
@@ -28,9 +28,9 @@ impl Family {
         matches!(self, Family::Sdxl { zeros_for_empty: true } | Family::Refiner { zeros_for_empty: true })
     }
 
-    /// What SDXL's denoisers are told beside the text, of a picture of this height and width: its size before it was cut,
-    /// what was cut above and to the left, and its size afterwards, or how pleasing it is to be; less so for what it is
-    /// to be unlike. Scores as the reference has them.
+    /// What SDXL's denoisers are told beside the text, of a picture of this height and width: its size before it was
+    /// cut, what was cut above and to the left, and its size afterwards, or how pleasing it is to be; less so for what
+    /// it is to be unlike. Scores as the reference has them.
     pub fn told(self, (height, width): (f32, f32), negative: bool) -> Vec<f32> {
         let mut told = vec![height, width, 0.0, 0.0];
         match self {

@@ -1,9 +1,9 @@
 //! Drawing from pictures.
 //!
-//! With one it is SDEdit (Meng et al. 2021), as the reference's `StableDiffusionImg2ImgPipeline` has it: its latents get the
-//! noise of a time on the way, and the run goes on from there. The reference samples those latents; here they are the
-//! mean of what it samples from, so that the same seed draws the same noise with and without a picture. Of several the
-//! first is drawn over and the others are seen: see `Sight`.
+//! With one it is SDEdit (Meng et al. 2021), as the reference's `StableDiffusionImg2ImgPipeline` has it: its latents
+//! get the noise of a time on the way, and the run goes on from there. The reference samples those latents; here they
+//! are the mean of what it samples from, so that the same seed draws the same noise with and without a picture. Of
+//! several the first is drawn over and the others are seen: see `Sight`.
 
 use candle_core::Tensor;
 

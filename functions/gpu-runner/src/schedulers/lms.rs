@@ -50,7 +50,8 @@ impl Walker for Lms {
         self.slopes.push_front(self.walk.slope(out, i, x)?);
         self.slopes.truncate(ORDER);
         // Seen from now. The order is that of the place in the schedule, not of the slopes that are there: the same in
-        // a run from noise; in a run that begins later the reference leaves the first steps short, and so they are here.
+        // a run from noise; in a run that begins later the reference leaves the first steps short, and so they are
+        // here.
         let known = &self.walk.sigmas[(i + 1).saturating_sub(ORDER)..=i];
         let nodes: Vec<f64> = known.iter().rev().map(|sigma| sigma - now).collect();
         let mut x = x.clone();

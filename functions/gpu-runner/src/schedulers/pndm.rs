@@ -1,5 +1,6 @@
 //! Pseudo numerical methods (Liu et al. 2022), as the reference's `PNDMScheduler`: pseudo linear multistep, after the
-//! first three steps by pseudo Runge–Kutta unless the file skips them (`skip_prk_steps`), or after one step taken twice.
+//! first three steps by pseudo Runge–Kutta unless the file skips them (`skip_prk_steps`), or after one step taken
+//! twice.
 //!
 //! It makes more calls than steps: one more, or nine with Runge–Kutta. In a run that begins later than at noise the
 //! reference counts calls from where it begins, so that the special ones are then not at the times laid out for them.

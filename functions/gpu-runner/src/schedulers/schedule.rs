@@ -134,8 +134,8 @@ impl Schedule {
         })
     }
 
-    /// The process whose reversal the denoiser is taught: ᾱ of every training time, rescaled where the file says so, and
-    /// what the denoiser predicts.
+    /// The process whose reversal the denoiser is taught: ᾱ of every training time, rescaled where the file says so,
+    /// and what the denoiser predicts.
     pub fn process(&self) -> Result<(Vec<f64>, Prediction), DrawError> {
         let raw: Raw = self.config.parse()?;
         Ok((self.alphas(raw.rescale_betas_zero_snr), self.prediction))

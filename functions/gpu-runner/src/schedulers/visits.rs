@@ -45,7 +45,8 @@ impl Visits {
         self.fit(times, steps)
     }
 
-    /// The times of a run that ends at time 0 without a call there: `steps` of `steps` + 1, whole, of those before `end`.
+    /// The times of a run that ends at time 0 without a call there: `steps` of `steps` + 1, whole, of those before
+    /// `end`.
     pub fn before_zero(&self, steps: usize, end: usize) -> Result<Vec<f64>, DrawError> {
         self.possible(steps)?;
         let times: Vec<f64> = match self.spacing {

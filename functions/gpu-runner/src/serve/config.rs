@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::runner::Register;
+use protocol::runner::Register;
 use reqwest::Url;
 
 use super::own::OwnModel;

@@ -1,12 +1,12 @@
-//! The thread that owns the backend. It takes one order at a time and outlives whatever is wrong with one: after a panic
-//! the next order finds a new thread with a new backend.
+//! The thread that owns the backend. It takes one order at a time and outlives whatever is wrong with one: after a
+//! panic the next order finds a new thread with a new backend.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use bytes::Bytes;
-use domain::runner::Phase;
+use protocol::runner::Phase;
 use tokio::sync::oneshot;
 
 use super::presence::Board;

@@ -1,5 +1,5 @@
-//! The edge as a runner sees it: registers there, and signs every callback with the secret that came of it. Must not know
-//! what a callback means.
+//! The edge as a runner sees it: registers there, and signs every callback with the secret that came of it. Must not
+//! know what a callback means.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use anyhow::{Result, bail};
 use bytes::Bytes;
 use domain::Id;
 use domain::id::hex;
-use domain::runner::{
-    Claim, ClaimRequest, Heartbeat, LEASE_HEADER, Loaded, RUNNER_HEADER, Register, Registered, parse_runner_id,
+use protocol::runner::{
+    Claim, ClaimRequest, Heartbeat, LEASE_HEADER, LoadedModel, RUNNER_HEADER, Register, Registered, parse_runner_id,
 };
-use domain::webhook::Secret;
+use protocol::webhook::Secret;
 use reqwest::{Client, Method, RequestBuilder, Url, header};
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -29,8 +29,8 @@ pub struct Edge {
     registration_token: String,
     register: Register,
     pace: Pace,
-    /// None until registered, and from the moment on when the edge no longer knows it. Whoever finds none registers, the
-    /// others wait for the lock.
+    /// None until registered, and from the moment on when the edge no longer knows it. Whoever finds none registers,
+    /// the others wait for the lock.
     session: Mutex<Option<Arc<Session>>>,
 }
 
@@ -56,8 +56,8 @@ impl Edge {
         })
     }
 
-    /// Registers for the first time, waiting until the edge is up. An edge that is up and refuses is an error: somebody has
-    /// to change something.
+    /// Registers for the first time, waiting until the edge is up. An edge that is up and refuses is an error: somebody
+    /// has to change something.
     pub async fn connect(&self) -> Result<()> {
         let mut streak = Streak::new("the edge", &self.pace);
         loop {
@@ -78,7 +78,7 @@ impl Edge {
     }
 
     /// Tells the edge that this runner lives and what it does.
-    pub async fn heartbeat(&self, status: &str, loaded: Vec<Loaded>) -> Result<(), Fault> {
+    pub async fn heartbeat(&self, status: &str, loaded: Vec<LoadedModel>) -> Result<(), Fault> {
         let session = self.session().await;
         let models = self.register.models.clone();
         let body = Heartbeat { status: status.to_owned(), models, loaded };

@@ -1,5 +1,5 @@
-//! A task in this runner's hands: its lease, the numbers of its callbacks, and how long they are worth repeating. Must not
-//! know drawing.
+//! A task in this runner's hands: its lease, the numbers of its callbacks, and how long they are worth repeating. Must
+//! not know drawing.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use domain::runner::{
-    Claim, Failed, Held, Output, Progress, ProgressReply, Succeeded, callback_id, input_path, output_prefix,
+use protocol::runner::{
+    Claim, Failed, LeaseRef, Output, Progress, ProgressReply, Succeeded, callback_id, input_path, output_prefix,
 };
 use serde::Serialize;
 use tokio::time::sleep;
@@ -26,8 +26,8 @@ pub struct Hold<'a> {
     pace: &'a Pace,
     /// The number of the last callback.
     seq: Cell<i64>,
-    /// From here on somebody else may have the task. Counted from when the last callback that was accepted left here, so
-    /// never later than the edge's own.
+    /// From here on somebody else may have the task. Counted from when the last callback that was accepted left here,
+    /// so never later than the edge's own.
     until: Cell<Instant>,
 }
 
@@ -71,14 +71,14 @@ impl<'a> Hold<'a> {
         self.left().is_zero()
     }
 
-    /// Says how far the work is, once: what is newer by the next time goes under the next number. True when the task is to
-    /// be cancelled.
+    /// Says how far the work is, once: what is newer by the next time goes under the next number. True when the task is
+    /// to be cancelled.
     pub async fn progress(&self, note: &Note, preview: Option<String>) -> Result<bool, Fault> {
         let asked = Instant::now();
         let held = self.next();
         let id = callback_id(&held);
         let Note { step, steps, eta_seconds, phase, .. } = *note;
-        let body = Progress { held, step, steps, eta_seconds, preview, phase };
+        let body = Progress { lease: held, step, steps, eta_seconds, preview, phase };
         let answer = self.edge.callback("progress", &id, &body, self.patience()).await?;
         let reply: ProgressReply = http::json(&answer)?;
         self.until.set(asked + lease(&self.claim));
@@ -133,7 +133,7 @@ impl<'a> Hold<'a> {
     pub async fn succeeded(&self, outputs: Vec<Output>) -> Result<(), Miss> {
         let held = self.next();
         let id = callback_id(&held);
-        self.end("succeeded", &id, &Succeeded { held, outputs }).await
+        self.end("succeeded", &id, &Succeeded { lease: held, outputs }).await
     }
 
     /// Ends the attempt without pictures.
@@ -141,7 +141,7 @@ impl<'a> Hold<'a> {
         let held = self.next();
         let id = callback_id(&held);
         let Failure { code, message, retryable } = failure.clone();
-        self.end("failed", &id, &Failed { held, code: code.into(), message, retryable }).await
+        self.end("failed", &id, &Failed { lease: held, code: code.into(), message, retryable }).await
     }
 
     /// The last callback. The edge may have taken it although its answer did not arrive; a repetition is then told that
@@ -167,10 +167,10 @@ impl<'a> Hold<'a> {
         Err(Miss::Lost)
     }
 
-    fn next(&self) -> Held {
+    fn next(&self) -> LeaseRef {
         self.seq.set(self.seq.get() + 1);
         let Claim { task_id, attempt, ref lease, .. } = self.claim;
-        Held { task_id, attempt, lease: lease.clone(), seq: self.seq.get() }
+        LeaseRef { task_id, attempt, lease: lease.clone(), seq: self.seq.get() }
     }
 
     fn key(&self) -> Result<String, Fault> {

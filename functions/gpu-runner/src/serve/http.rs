@@ -1,5 +1,5 @@
-//! One HTTP call out: a client, an answer of bounded size, and what its failure means to the caller. Must not know which
-//! endpoint it talks to.
+//! One HTTP call out: a client, an answer of bounded size, and what its failure means to the caller. Must not know
+//! which endpoint it talks to.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! The pictures a task starts from: asked for at the edge, which keeps or fetches them, and read beside the loop. A file
-//! from outside can be anything; whatever it does to a decoder costs its task and nothing else.
+//! The pictures a task starts from: asked for at the edge, which keeps or fetches them, and read beside the loop. A
+//! file from outside can be anything; whatever it does to a decoder costs its task and nothing else.
 
-use domain::aspect;
+use domain::image_size;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
@@ -11,8 +11,8 @@ use super::task::End;
 use crate::backend::{Mask, Rgb};
 use crate::{Code, DrawError, picture};
 
-/// All of them, at the size that is drawn, which the first one may settle; and the mask of the first. One file at a time
-/// is held.
+/// All of them, at the size that is drawn, which the first one may settle; and the mask of the first. One file at a
+/// time is held.
 pub async fn load(hold: &Hold<'_>) -> Result<(Vec<Rgb>, Option<Mask>), End> {
     let params = &hold.claim.params;
     let mut pictures: Vec<Rgb> = Vec::with_capacity(params.from_images.len());
@@ -20,7 +20,8 @@ pub async fn load(hold: &Hold<'_>) -> Result<(Vec<Rgb>, Option<Mask>), End> {
         let (width, height) =
             pictures.first().map_or((params.width, params.height), |first| (first.width, first.height));
         let follow = params.auto_aspect && index == 0;
-        let shape = move |of| if follow { aspect::size("auto", width.min(height), Some(of)) } else { (width, height) };
+        let shape =
+            move |of| if follow { image_size::size("auto", width.min(height), Some(of)) } else { (width, height) };
         pictures.push(read(hold, index, shape).await?);
     }
     let mask = match pictures.first() {

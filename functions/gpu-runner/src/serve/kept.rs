@@ -1,5 +1,6 @@
-//! A directory with files of the edge's models, so that each is fetched once. The file behind a model's id never changes, so
-//! the id is its name there; the ones not used for longest make room for others. Must not know where files come from.
+//! A directory with files of the edge's models, so that each is fetched once. The file behind a model's id never
+//! changes, so the id is its name there; the ones not used for longest make room for others. Must not know where files
+//! come from.
 
 use std::fs::{self, File, FileTimes, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -9,7 +10,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use domain::Id;
 use domain::id::hex;
-use domain::runner::{Checkpoint, Lora};
+use protocol::runner::{Checkpoint, Lora};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 

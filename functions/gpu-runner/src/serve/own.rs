@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use domain::Id;
 use domain::id::hex;
-use domain::runner::{Checkpoint, Loaded};
+use protocol::runner::{Checkpoint, LoadedModel};
 use sha2::Digest;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -44,8 +44,8 @@ impl Own {
         self.models.first().map(|own| own.path.clone()).unwrap_or_default()
     }
 
-    /// The edge's model, if it is one of these: as whoever started the runner says, or because the file is the same one.
-    /// Where the edge does not know its hash, the same name and size have to do.
+    /// The edge's model, if it is one of these: as whoever started the runner says, or because the file is the same
+    /// one. Where the edge does not know its hash, the same name and size have to do.
     pub async fn find(&self, model: &Checkpoint) -> Option<PathBuf> {
         if let Some(own) = self.models.iter().find(|own| own.id == Some(model.model_id)) {
             return Some(own.path.clone());
@@ -90,11 +90,11 @@ impl Own {
     }
 
     /// As the edge is told of them.
-    pub fn told(&self, loaded: &[backend::Loaded]) -> Vec<Loaded> {
+    pub fn told(&self, loaded: &[backend::Loaded]) -> Vec<LoadedModel> {
         let names = self.names.borrow();
         let told = |backend::Loaded { path, bytes }: &backend::Loaded| match names.get(path) {
-            Some((id, name)) => Loaded { name: name.clone(), memory: *bytes, model_id: Some(*id) },
-            None => Loaded { name: model_name(path), memory: *bytes, model_id: None },
+            Some((id, name)) => LoadedModel { name: name.clone(), memory: *bytes, model_id: Some(*id) },
+            None => LoadedModel { name: model_name(path), memory: *bytes, model_id: None },
         };
         loaded.iter().map(told).collect()
     }
@@ -144,7 +144,7 @@ mod tests {
         own.call(Path::new("c/7.safetensors"), &model(7, "水墨", b"", false));
         let loaded =
             ["c/7.safetensors", "m/sd.safetensors"].map(|path| backend::Loaded { path: path.into(), bytes: 3 });
-        let told = |name: &str, model_id| Loaded { name: name.into(), memory: 3, model_id };
+        let told = |name: &str, model_id| LoadedModel { name: name.into(), memory: 3, model_id };
         assert_eq!(own.told(&loaded), [told("水墨", Some(7)), told("sd", None)]);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::Id;
-use domain::runner::Hint;
+use protocol::runner::Hint;
 use reqwest::{Client, header};
 use serde::Deserialize;
 use serde_json::json;

@@ -1,10 +1,11 @@
-//! One task from claim to end: drawing and storing on one side, signs of life on the other, the wish to stop beside them.
+//! One task from claim to end: drawing and storing on one side, signs of life on the other, the wish to stop beside
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::hex;
-use domain::runner::{Output, embedding_text};
+use protocol::runner::{Output, embedding_text};
 use sha2::{Digest, Sha256};
 use tokio::select;
 use tokio::time::{sleep, timeout};
@@ -142,8 +143,8 @@ async fn work(
     End::Drawn(outputs)
 }
 
-/// Reports after each step, and without one before the lease gets old. One callback at a time: what happens during it is
-/// in the next. Ends only with a reason to end the task.
+/// Reports after each step, and without one before the lease gets old. One callback at a time: what happens during it
+/// is in the next. Ends only with a reason to end the task.
 async fn report(hold: &Hold<'_>, tracker: &Tracker, pace: &Pace) -> End {
     let mut streak = Streak::new("the edge", pace);
     loop {

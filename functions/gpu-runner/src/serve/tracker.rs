@@ -1,12 +1,12 @@
-//! What the drawing thread says of its progress, kept for the async side: only the newest counts. The other way round, the
-//! word to stop.
+//! What the drawing thread says of its progress, kept for the async side: only the newest counts. The other way round,
+//! the word to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use domain::runner::Phase;
+use protocol::runner::Phase;
 use tokio::sync::Notify;
 
 use crate::backend::{Control, Progress};

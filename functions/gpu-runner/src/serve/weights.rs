@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::runner::{AdapterKind, MAX_LORA, Phase, lora_path, model_path};
+use protocol::runner::{AdapterKind, MAX_ADAPTER_BYTES, Phase, lora_path, model_path};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -63,7 +63,7 @@ pub async fn load(hold: &Hold<'_>, files: &Files, tracker: &Tracker, job: &mut D
     for (index, lora) in params.loras.iter().enumerate() {
         let missing = |retryable| Failure::lora_missing(index, retryable);
         let lacking = |lack| lacking(hold, &format!("loras[{index}]"), &lack, missing);
-        if lora.size > MAX_LORA {
+        if lora.size > MAX_ADAPTER_BYTES {
             return Err(lacking(Lack::Io(io::Error::other(format!("{} bytes", lora.size)))));
         }
         let path = fetching.file(&lora_path(task, attempt, index), Wanted::from(lora)).await.map_err(lacking)?;

@@ -45,8 +45,8 @@ impl RandomWeights {
 }
 
 impl SimpleBackend for RandomWeights {
-    /// Constants as the layer wants them; biases 0; other weights normal, of a size that keeps the variance of what goes
-    /// through. By name: the order of asking does not matter.
+    /// Constants as the layer wants them; biases 0; other weights normal, of a size that keeps the variance of what
+    /// goes through. By name: the order of asking does not matter.
     fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         let deviation = match init {
             Init::Const(value) => return self.keep(name, Tensor::full(value as f32, shape, device)?.to_dtype(dtype)?),

@@ -5,8 +5,8 @@ use candle_core::{DType, Tensor};
 
 use crate::{Code, DrawError};
 
-/// candle walks a graph, and lets go of it, by a call within a call for each node on the way: of the largest networks more
-/// than a thread has room for. What is not used of this takes no memory.
+/// candle walks a graph, and lets go of it, by a call within a call for each node on the way: of the largest networks
+/// more than a thread has room for. What is not used of this takes no memory.
 const STACK: usize = 1 << 30;
 
 /// The loss as a number, and the gradients of all variables in it.

@@ -1,4 +1,5 @@
-//! The loop: step after step down a loss, whatever it is of, with a state that is kept. Knows no networks and no examples.
+//! The loop: step after step down a loss, whatever it is of, with a state that is kept. Knows no networks and no
+//! examples.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -66,8 +67,8 @@ impl Learned<'_> {
 impl Course {
     /// Goes on from the state, where there is one, to the end; what was learnt, by the names of the parameters.
     ///
-    /// Errors: `plan_invalid`; `canceled` when `events` says so, and all of `state`'s; `training_diverged`. The state is
-    /// that of the last step done, or for errors in a step the last one saved.
+    /// Errors: `plan_invalid`; `canceled` when `events` says so, and all of `state`'s; `training_diverged`. The state
+    /// is that of the last step done, or for errors in a step the last one saved.
     pub fn run(
         &self,
         learner: &dyn Learner,

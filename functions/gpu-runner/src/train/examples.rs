@@ -24,13 +24,14 @@ pub trait Examples: Send + Sync {
     /// Width and height, known without making the picture; those of a batch are equal.
     fn size(&self, index: usize) -> (usize, usize);
 
-    /// Whether it is there to keep what the model knows (Ruiz et al. 2022): its loss counts by the plan's `prior_weight`.
+    /// Whether it is there to keep what the model knows (Ruiz et al. 2022): its loss counts by the plan's
+    /// `prior_weight`.
     fn keeps(&self, _index: usize) -> bool {
         false
     }
 
-    /// Errors: `invalid_image` when what was fine at the start can't be read any more; `internal` for an `index` that is
-    /// `len()` or beyond.
+    /// Errors: `invalid_image` when what was fine at the start can't be read any more; `internal` for an `index` that
+    /// is `len()` or beyond.
     fn get(&self, index: usize) -> Result<Example, DrawError>;
 
     /// Tells one set of examples from another: training goes on only with the one it began with.

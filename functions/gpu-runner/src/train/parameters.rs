@@ -1,4 +1,5 @@
-//! What is learnt: variables by name. A source for `VarBuilder` makes a network's tensors into such as it hands them out.
+//! What is learnt: variables by name. A source for `VarBuilder` makes a network's tensors into such as it hands them
+//! out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,8 @@ use candle_nn::{Init, VarBuilder};
 pub struct Parameters(Arc<Mutex<BTreeMap<String, Var>>>);
 
 impl Parameters {
-    /// For a network whose parameters are called `{part}/{name}` here; tensors for which `learns` is false stay constants.
+    /// For a network whose parameters are called `{part}/{name}` here; tensors for which `learns` is false stay
+    /// constants.
     pub fn builder(
         &self,
         part: &str,

@@ -52,7 +52,8 @@ pub struct Learns {
 pub enum Kind {
     /// All weights of the networks that learn.
     Checkpoint(Learns),
-    /// A change of low rank to the layers of the networks that learn (Hu et al. 2021): attention and feed-forward parts.
+    /// A change of low rank to the layers of the networks that learn (Hu et al. 2021): attention and feed-forward
+    /// parts.
     Lora {
         rank: usize,
         /// The change is scaled by alpha / rank.

@@ -1,11 +1,11 @@
-//! Pictures that show what was learnt so far: from the same prompts and seeds each time, drawn as anybody would draw with
-//! the result.
+//! Pictures that show what was learnt so far: from the same prompts and seeds each time, drawn as anybody would draw
+//! with the result.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use domain::runner::DrawParams;
+use protocol::runner::DrawParams;
 
 use super::export::{About, Learning, result};
 use super::{Kind, Overlay, Plan};

@@ -6,8 +6,8 @@ fn loras(files: &[(&str, f64)]) -> impl FnOnce(&Fixture, &mut DrawJob) {
     move |fixture, job| job.loras = files.iter().map(|(name, weight)| (fixture.file(name), *weight)).collect()
 }
 
-/// kohya's names with alphas, and ranks that differ from layer to layer, text encoder included; convolutions of three and
-/// of one pixel, without alphas; the reference's own names with alphas in the header; all three at once.
+/// kohya's names with alphas, and ranks that differ from layer to layer, text encoder included; convolutions of three
+/// and of one pixel, without alphas; the reference's own names with alphas in the header; all three at once.
 #[test]
 fn loras_change_what_the_reference_changes() {
     let mut fixture = Fixture::open("sd15");

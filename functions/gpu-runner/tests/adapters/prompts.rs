@@ -92,7 +92,8 @@ fn long_and_weighed_prompts_end_the_same() {
             }
         });
     }
-    // The mean of this model's states is near 0: what brings it back to where it was magnifies what half precision rounds.
+    // The mean of this model's states is near 0: what brings it back to where it was magnifies what half precision
+    // rounds.
     if on().dtype == DType::F32 {
         Fixture::open("sdxl").compare("prompt/0", |_, job| job.params.prompt = cases[2].prompt.clone());
     }

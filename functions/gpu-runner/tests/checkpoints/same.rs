@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use domain::runner::DrawParams;
 use gpu_runner::Code;
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Picture, Rgb};
+use protocol::runner::DrawParams;
 use serde_json::json;
 use tempfile::TempDir;
 

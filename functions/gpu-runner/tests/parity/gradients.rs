@@ -50,8 +50,8 @@ impl SimpleBackend for Variables {
     }
 }
 
-/// Asserts that the parameters of these parts have the gradients that a file of the reference's has, and that those it does
-/// not have get none.
+/// Asserts that the parameters of these parts have the gradients that a file of the reference's has, and that those it
+/// does not have get none.
 fn compare(reference: &Reference, file: &str, parts: &[(&str, &Variables)], gradients: &GradStore) {
     let layout = reference.dir.file_name().unwrap().display();
     let expected = candle_core::safetensors::load(reference.dir.join(file), &Device::Cpu).unwrap();
@@ -87,8 +87,8 @@ fn distance(out: &Tensor, sample: &Tensor) -> Tensor {
     (out - sample.cos().unwrap()).unwrap().sqr().unwrap().mean_all().unwrap()
 }
 
-/// Through UNet and text encoder, to every parameter of both: a layer without a backward would go unnoticed otherwise. As
-/// well when pieces of the UNet are computed again for them.
+/// Through UNet and text encoder, to every parameter of both: a layer without a backward would go unnoticed otherwise.
+/// As well when pieces of the UNet are computed again for them.
 #[test]
 fn every_parameter_has_the_same_gradient() {
     for (layout, recompute) in LAYOUTS.into_iter().flat_map(|layout| [(layout, false), (layout, true)]) {

@@ -42,7 +42,8 @@ impl Reference {
         Config::read(&self.dir.join(part).join("config.json")).unwrap()
     }
 
-    /// Asserts that `seen` is the tensor `name` within `bound` of its largest value, which is for single precision; prints the difference.
+    /// Asserts that `seen` is the tensor `name` within `bound` of its largest value, which is for single precision;
+    /// prints the difference.
     pub fn compare(&self, name: &str, seen: &Tensor, bound: f32) {
         let expected = self.tensor(name);
         assert_eq!(expected.dims(), seen.dims(), "{name}");

@@ -1,8 +1,8 @@
 use gpu_runner::backend::{Backend, CandleBackend, Control, DrawJob, Latents, Picture, Rgb};
 
 use candle_core::{DType, Tensor};
-use domain::runner::DrawParams;
 use gpu_runner::schedulers::Sampler;
+use protocol::runner::DrawParams;
 use serde::Deserialize;
 
 use crate::on::on;

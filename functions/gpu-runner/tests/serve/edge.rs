@@ -10,10 +10,10 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::Id;
-use domain::runner::{
+use protocol::runner::{
     Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, input_path, is_output_key, lora_path, model_path, runner_id,
 };
-use domain::webhook::{Secret, derive};
+use protocol::webhook::{Secret, derive};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::runner::DrawParams;
 use gpu_runner::backend::Rgb;
+use protocol::runner::DrawParams;
 use serde_json::{Value, json};
 
 use crate::edge::{Answer, Edge};

@@ -29,7 +29,7 @@ async fn a_task_becomes_pictures() {
     assert_eq!(outputs.len(), 2);
     for (i, output) in outputs.iter().enumerate() {
         assert_eq!(output["nsfw"], false);
-        let embedding = domain::runner::embedding_vector(output["embedding"].as_str().unwrap());
+        let embedding = protocol::runner::embedding_vector(output["embedding"].as_str().unwrap());
         assert_eq!(embedding, Some(vec![0.6, -0.8]));
         let put = edge.all(&["put"]).into_iter().find(|call| output["key"] == call.key.as_str()).unwrap();
         assert_eq!(output["size"], put.body.len());

@@ -2,7 +2,7 @@
 
 use domain::Id;
 use domain::id::hex;
-use domain::runner::{AdapterKind, DrawParams, Lora};
+use protocol::runner::{AdapterKind, DrawParams, Lora};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -1,12 +1,13 @@
-//! Tasks that name a whole model: whose file it is drawn with, how that comes here, and what the edge is told meanwhile.
+//! Tasks that name a whole model: whose file it is drawn with, how that comes here, and what the edge is told
+//! meanwhile.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use domain::Id;
 use domain::id::hex;
-use domain::runner::{AdapterKind, Checkpoint, DrawParams, Lora};
 use gpu_runner::serve::OwnModel;
+use protocol::runner::{AdapterKind, Checkpoint, DrawParams, Lora};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use domain::runner::{Checkpoint, DrawParams};
 use gpu_runner::tiny::Layout;
+use protocol::runner::{Checkpoint, DrawParams};
 use serde_json::json;
 
 use crate::edge::{Edge, QUEUE, REGISTRATION};

@@ -5,11 +5,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use domain::runner::{DrawParams, Register};
 use gpu_runner::DrawError;
 use gpu_runner::backend::{Backend, Control, DrawJob, FakeBackend, Loaded, Picture, Progress, Sight};
 use gpu_runner::serve::stop::{self, Stopper};
 use gpu_runner::serve::{Config, MakeBackend, OwnModel, Pace, serve};
+use protocol::runner::{DrawParams, Register};
 use tokio::sync::oneshot;
 
 use crate::edge::{QUEUE, REGISTRATION};

@@ -1,4 +1,4 @@
-//! Which uploads become models.
+//! Importing uploads as models.
 
 use super::*;
 
@@ -22,7 +22,7 @@ async fn an_upload_is_named_by_id_or_address() {
 }
 
 #[tokio::test]
-async fn only_ones_own_finished_uploads() {
+async fn only_the_callers_own_complete_uploads_are_imported() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     let (id, key) = upload(&kit, &ann, lora()).await;
@@ -69,47 +69,47 @@ async fn files_that_are_no_models_are_refused_and_stay_uploads() {
     let (id, _) = upload(&kit, &ann, file(tensor, 8)).await;
     let mut body = form(id);
     body["type"] = json!("hyper");
-    assert_eq!(import(&kit, &ann, body).await.status, 201, "other types have other names in them");
+    assert_eq!(import(&kit, &ann, body).await.status, 201, "only a LoRA's tensors have fixed names");
 }
 
 #[tokio::test]
-async fn bad_requests_are_named_and_change_nothing() {
+async fn bad_imports_are_refused_and_change_nothing() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let (id, key) = upload(&kit, &ann, lora()).await;
-    for (field, value, error) in [
-        ("name", json!(null), "missing_parameter:name"),
-        ("name", json!("x".repeat(201)), "invalid_parameter:name"),
-        ("type", json!(null), "missing_parameter:type"),
-        ("type", json!("pickle"), "invalid_parameter:type"),
-        ("base_model", json!(null), "missing_parameter:base_model"),
-        ("base_model", json!("SD9"), "invalid_parameter:base_model"),
-        ("public", json!("yes"), "invalid_parameter:public"),
-        ("upload", json!(null), "missing_parameter:upload"),
-        ("upload", json!(0), "invalid_parameter:upload"),
-        ("upload", json!(-1), "invalid_parameter:upload"),
-        ("upload", json!(1e300), "invalid_parameter:upload"),
-        ("upload", json!(id + 1), "invalid_parameter:upload"),
-        ("upload", json!([id]), "invalid_parameter:upload"),
-        ("upload", json!({"id": id}), "invalid_parameter:upload"),
-        ("upload", json!(key), "invalid_parameter:upload"),
-        ("upload", json!(format!("https://evil.example/files/{key}")), "invalid_parameter:upload"),
-        ("upload", json!("/files/../secret"), "invalid_parameter:upload"),
-        ("upload", json!("x".repeat(5000)), "invalid_parameter:upload"),
-    ] {
+    rules::refuses_malformed_bodies(&kit, "POST", "/api/models/import", &ann).await;
+    let refusals = [
+        ("name", json!(null), "400 missing_parameter:name"),
+        ("name", json!("x".repeat(201)), "400 invalid_parameter:name"),
+        ("type", json!(null), "400 missing_parameter:type"),
+        ("type", json!("pickle"), "400 invalid_parameter:type"),
+        ("base_model", json!(null), "400 missing_parameter:base_model"),
+        ("base_model", json!("SD9"), "400 invalid_parameter:base_model"),
+        ("public", json!("yes"), "400 invalid_parameter:public"),
+        ("upload", json!(null), "400 missing_parameter:upload"),
+        ("upload", json!(0), "400 invalid_parameter:upload"),
+        ("upload", json!(-1), "400 invalid_parameter:upload"),
+        ("upload", json!(1e300), "400 invalid_parameter:upload"),
+        ("upload", json!(id + 1), "400 invalid_parameter:upload"),
+        ("upload", json!([id]), "400 invalid_parameter:upload"),
+        ("upload", json!({"id": id}), "400 invalid_parameter:upload"),
+        ("upload", json!(key), "400 invalid_parameter:upload"),
+        ("upload", json!(format!("https://evil.example/files/{key}")), "400 invalid_parameter:upload"),
+        ("upload", json!("/files/../secret"), "400 invalid_parameter:upload"),
+        ("upload", json!("x".repeat(5000)), "400 invalid_parameter:upload"),
+    ];
+    let refusals = refusals.map(|(field, value, refusal)| {
         let mut body = form(id);
         body[field] = value;
-        let reply = import(&kit, &ann, body.clone()).await;
-        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");
-    }
-    let huge = kit.call("POST", "/api/models/import").body("application/json", vec![b' '; 10 << 20]).by(&ann);
-    assert_eq!(huge.send().await.status, 413);
+        (body, refusal)
+    });
+    rules::refuses_bodies(&kit, "POST", "/api/models/import", &ann, &refusals).await;
     assert_eq!(kit.number("SELECT count(*) FROM models").await, 0);
     assert_eq!(kit.number("SELECT count(*) FROM uploads").await, 1);
 }
 
 #[tokio::test]
-async fn importing_again_with_the_same_key_replays() {
+async fn importing_again_with_the_same_idempotency_key_repeats_the_response() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let (id, _) = upload(&kit, &ann, lora()).await;
@@ -122,6 +122,6 @@ async fn importing_again_with_the_same_key_replays() {
     assert_eq!(send(form(7)).send().await.error(), "idempotency_key_reused:Idempotency-Key");
     assert_eq!(import(&kit, &ann, form(id)).await.error(), "invalid_parameter:upload", "it is a model now");
     assert_eq!(kit.number("SELECT count(*) FROM models").await, 1);
-    let told = kit.told().await;
-    assert!(told.iter().any(|(room, event)| *room == format!("uploads/{id}") && event.end));
+    let published = kit.published().await;
+    assert!(published.iter().any(|(room, event)| *room == format!("uploads/{id}") && event.end));
 }

@@ -20,7 +20,10 @@ async fn a_model_from_beginning_to_end() {
     assert_eq!(kit.get("/api/models/1").by(&ann).send().await.json(), expected);
     assert_eq!(kit.number("SELECT count(*) FROM uploads").await, 0, "the model has taken it over");
 
-    kit.wait(5000);
+    kit.wait(1000);
+    let hidden = kit.patch("/api/models/1", json!({"public": false})).by(&ann).send().await.json();
+    assert_eq!((&hidden["name"], &hidden["trigger_words"]), (&json!("Ink"), &json!("ink")), "a name is not required");
+    kit.wait(4000);
     let change = json!({"name": "Tusche", "trigger_words": "", "public": true});
     let changed = kit.patch("/api/models/1", change).by(&ann).send().await;
     assert_eq!(changed.status, 200);
@@ -39,7 +42,7 @@ async fn a_model_from_beginning_to_end() {
 }
 
 #[tokio::test]
-async fn the_file_of_a_user_who_is_gone_goes_too() {
+async fn deleting_a_user_deletes_the_files_of_their_models() {
     let kit = kit();
     let ann = kit.user("ann").await;
     model(&kit, &ann, json!({})).await;
@@ -52,7 +55,7 @@ async fn the_file_of_a_user_who_is_gone_goes_too() {
 }
 
 #[tokio::test]
-async fn the_earlier_profile() {
+async fn rows_in_v0() {
     let kit = kit();
     let ann = kit.user("ann").await;
     model(&kit, &ann, json!({})).await;
@@ -67,7 +70,7 @@ async fn the_earlier_profile() {
 }
 
 #[tokio::test]
-async fn a_model_is_private_until_its_owner_says_otherwise() {
+async fn a_model_is_private_until_its_owner_publishes_it() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     model(&kit, &ann, json!({})).await;
@@ -92,7 +95,7 @@ async fn a_model_is_private_until_its_owner_says_otherwise() {
 }
 
 #[tokio::test]
-async fn downloads_are_counted_and_led_to_the_file() {
+async fn downloads_are_counted_and_redirected_to_the_file() {
     let kit = kit();
     let ann = kit.user("ann").await;
     model(&kit, &ann, json!({})).await;
@@ -100,6 +103,7 @@ async fn downloads_are_counted_and_led_to_the_file() {
     kit.batches();
     let reply = kit.get("/api/models/1/download").by(&ann).send().await;
     assert_eq!((reply.status, reply.header("location"), kit.batches()), (302, format!("/files/{key}").as_str(), 1));
+    assert_eq!((reply.header("cache-control"), reply.bytes.len()), ("no-store", 0));
     kit.call("HEAD", "/api/models/1/download").by(&ann).send().await;
     assert_eq!(kit.get("/api/models/1").by(&ann).send().await.json()["downloads"], 1);
     kit.sql("UPDATE models SET status = 'running', key = NULL", []).await;
@@ -108,7 +112,7 @@ async fn downloads_are_counted_and_led_to_the_file() {
 }
 
 #[tokio::test]
-async fn filters_search_and_sorts() {
+async fn lists_are_filtered_searched_and_sorted() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
     model(&kit, &ann, json!({"name": "水墨", "public": true})).await;
@@ -143,37 +147,40 @@ async fn filters_search_and_sorts() {
 }
 
 #[tokio::test]
-async fn bad_changes_are_named_and_change_nothing() {
+async fn bad_changes_are_refused_and_change_nothing() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let before = kit.get(&format!("/api/models/{}", model(&kit, &ann, json!({})).await)).by(&ann).send().await.json();
-    for (body, error) in [
-        ("", "malformed_json"),
-        ("{\"name\":\"\\ud800\"}", "malformed_json"),
-        ("{}", "nothing_to_change"),
-        ("{\"status\":\"error\"}", "nothing_to_change"),
-        ("{\"name\":\"\"}", "invalid_parameter:name"),
-        ("{\"public\":1}", "invalid_parameter:public"),
-        ("{\"trigger_words\":7}", "invalid_parameter:trigger_words"),
-    ] {
-        let reply = kit.call("PATCH", "/api/models/1").body("application/json", body).by(&ann).send().await;
-        assert_eq!((reply.status, reply.error().as_str()), (400, error), "{body}");
-    }
+    rules::refuses_malformed_bodies(&kit, "PATCH", "/api/models/1", &ann).await;
+    let refusals = [
+        (json!({}), "400 nothing_to_change"),
+        (json!({"status": "error"}), "400 nothing_to_change"),
+        (json!({"name": ""}), "400 invalid_parameter:name"),
+        (json!({"public": 1}), "400 invalid_parameter:public"),
+        (json!({"trigger_words": 7}), "400 invalid_parameter:trigger_words"),
+    ];
+    rules::refuses_bodies(&kit, "PATCH", "/api/models/1", &ann, &refusals).await;
     assert_eq!(kit.get("/api/models/1").by(&ann).send().await.json(), before);
     for path in ["/api/models/0", "/api/models/x", "/api/models/9007199254740992", "/api/models/1/2"] {
         assert_eq!(kit.get(path).by(&ann).send().await.status, 404, "{path}");
     }
-    let train = json!({"name": "a", "type": "lora", "dataset_id": 1});
-    assert_eq!(kit.post("/api/models", train.clone()).send().await.status, 401);
-    assert_eq!(kit.post("/api/models", train).by(&ann).send().await.error(), "unsupported_parameter:type");
 }
 
 #[tokio::test]
-async fn one_round_trip_each_and_watchers_are_told() {
+async fn training_is_refused() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let train = json!({"name": "a", "type": "lora", "dataset_id": 1});
+    assert_eq!(kit.post("/api/models", train.clone()).send().await.refusal(), "401 unauthenticated");
+    assert_eq!(kit.post("/api/models", train).by(&ann).send().await.refusal(), "400 unsupported_parameter:type");
+}
+
+#[tokio::test]
+async fn each_request_is_one_transaction_and_changes_are_published() {
     let kit = kit();
     let ann = kit.user("ann").await;
     model(&kit, &ann, json!({})).await;
-    kit.told().await;
+    kit.published().await;
     kit.batches();
     kit.get("/api/models").by(&ann).send().await;
     assert_eq!(kit.batches(), 1, "list");
@@ -183,9 +190,10 @@ async fn one_round_trip_each_and_watchers_are_told() {
     assert_eq!(kit.batches(), 1, "update");
     kit.delete("/api/models/1").by(&ann).send().await;
     assert_eq!(kit.batches(), 1, "delete");
-    let told = kit.told().await;
-    let models: Vec<_> = told.iter().filter(|(room, _)| room == "models/1").map(|(_, event)| event).collect();
-    let [changed, gone] = models.as_slice() else { panic!("{told:?}") };
-    assert!(changed.owner.as_ref().unwrap().v1.contains("\"name\":\"b\"") && changed.public.is_none() && !changed.end);
+    let published = kit.published().await;
+    let [(_, changed), (_, gone)] = published.as_slice() else { panic!("{published:?}") };
+    assert!(published.iter().all(|(room, _)| room == "models/1"), "{published:?}");
+    assert!(changed.owner.as_ref().unwrap().text("v1").unwrap().contains("\"name\":\"b\""));
+    assert!(changed.public.is_none() && !changed.end);
     assert!(gone.end && gone.owner.is_none() && gone.seq > changed.seq);
 }

@@ -1,11 +1,11 @@
-//! A task as its owner sees it, from submission to its end, and who else sees it.
+//! A task as its owner sees it, from submission to its end; nobody else sees it.
 
-use edge::native::Kit;
 use serde_json::{Value, json};
+use testkit::Kit;
 
 use super::{balance, data, kit, read, refused, send, submit};
 
-/// What a runner does, in the tables.
+/// Changes the tables as a runner's claim and report do.
 async fn run(kit: &Kit) {
     kit.sql("UPDATE tasks SET status = 'running', progress = 40, lease = 'x', lease_until = 9e15, seq = seq + 1", [])
         .await;
@@ -21,11 +21,11 @@ async fn end(kit: &Kit, status: &str, error: Option<&str>) {
     .await;
 }
 
-async fn picture(kit: &Kit, index: i64) -> String {
+async fn image(kit: &Kit, index: i64) -> String {
     let key = format!("out/1/1/{:032x}.png", index + 1);
     kit.sql(
-        "INSERT INTO images (name, key, width, height, size, sha256, prompt, num_inference_steps, guidance_scale, scheduler, \
-         seed, public, user_id, task_id, task_index, created_at, updated_at) \
+        "INSERT INTO images (name, key, width, height, size, sha256, prompt, num_inference_steps, guidance_scale, \
+         scheduler, seed, public, user_id, task_id, task_index, created_at, updated_at) \
          SELECT name, ?1, 64, 64, 1, '', '', 1, 1.0, 'DDIM', 1, 0, user_id, id, ?2, 0, 0 FROM tasks",
         [key.as_str().into(), index.into()],
     )
@@ -34,7 +34,7 @@ async fn picture(kit: &Kit, index: i64) -> String {
 }
 
 #[tokio::test]
-async fn from_queued_to_completed() {
+async fn a_task_from_queued_to_completed() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let body = json!({"modelName": "sc_soraimg_text_1x1", "prompt": "一个可爱的橘猫在窗台上晒太阳，温馨的室内场景"});
@@ -55,11 +55,11 @@ async fn from_queued_to_completed() {
     let running = expected(json!({"status": "processing", "progress": 40, "seq": 2}));
     assert_eq!(read(&kit, &ann, number).await, running);
     kit.wait(27_999);
-    let urls = [picture(&kit, 0).await, picture(&kit, 1).await];
+    let urls = [image(&kit, 0).await, image(&kit, 1).await];
     end(&kit, "success", None).await;
     let completed = expected(json!({
-        "status": "completed", "progress": 100, "resultUrl": urls[0], "resultUrls": urls, "completeTime": "2026-11-20T08:00:27",
-        "seq": 3,
+        "status": "completed", "progress": 100, "resultUrl": urls[0], "resultUrls": urls,
+        "completeTime": "2026-11-20T08:00:27", "seq": 3,
     }));
     assert_eq!(read(&kit, &ann, number).await, completed);
     let listed = data(&kit.get("/user/ai/tasks/list").by(&ann).send().await);
@@ -68,7 +68,7 @@ async fn from_queued_to_completed() {
 }
 
 #[tokio::test]
-async fn a_task_that_fails_says_why_and_gives_its_points_back_once() {
+async fn a_failed_task_says_why_and_returns_its_points_once() {
     for (code, words) in [
         ("canceled", "任务已取消"),
         ("timeout", "任务超时"),
@@ -92,16 +92,16 @@ async fn a_task_that_fails_says_why_and_gives_its_points_back_once() {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_gets_the_points_back() {
+async fn a_task_past_its_deadline_fails_and_returns_its_points() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let number = submit(&kit, &ann).await;
     kit.wait(169_999);
-    store::sweep::round(&kit.cx()).await.unwrap();
+    store::sweep::round(&kit.runtime()).await.unwrap();
     assert_eq!(read(&kit, &ann, &number).await["status"], "queued");
     kit.wait(1);
     for _ in 0..2 {
-        store::sweep::round(&kit.cx()).await.unwrap();
+        store::sweep::round(&kit.runtime()).await.unwrap();
     }
     let task = read(&kit, &ann, &number).await;
     assert_eq!((&task["status"], &task["errorMessage"]), (&json!("failed"), &json!("任务超时，积分已退还")));
@@ -110,7 +110,7 @@ async fn who_waits_too_long_gets_the_points_back() {
 }
 
 #[tokio::test]
-async fn canceling_is_at_once_while_queued_and_only_once() {
+async fn a_queued_task_is_canceled_at_once_and_only_once() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let number = submit(&kit, &ann).await;
@@ -119,9 +119,9 @@ async fn canceling_is_at_once_while_queued_and_only_once() {
     assert_eq!((&task["status"], &task["errorMessage"]), (&json!("failed"), &json!("任务已取消，积分已退还")));
     assert_eq!(refused(&kit.call("POST", &path).by(&ann).send().await), "409 task_ended");
     assert_eq!(balance(&kit, &ann).await, 100_000);
-    let told = kit.told().await;
-    let (_, event) = told.iter().find(|(room, _)| room == "tasks/1").unwrap();
-    let frame: Value = serde_json::from_str(event.owner.as_ref().unwrap().points.as_ref().unwrap()).unwrap();
+    let published = kit.published().await;
+    let (_, event) = published.iter().find(|(room, _)| room == "tasks/1").unwrap();
+    let frame: Value = serde_json::from_str(event.owner.as_ref().unwrap().text("points").unwrap()).unwrap();
     assert!(event.end && event.public.is_none());
     assert_eq!(frame, task, "its watchers see what reading gives");
 
@@ -133,7 +133,7 @@ async fn canceling_is_at_once_while_queued_and_only_once() {
 }
 
 #[tokio::test]
-async fn a_task_is_its_owners_alone() {
+async fn only_its_owner_sees_a_task() {
     let kit = kit();
     let (ann, bob, root) = (kit.user("ann").await, kit.user("bob").await, kit.admin("root").await);
     let number = submit(&kit, &ann).await;
@@ -154,7 +154,7 @@ async fn a_task_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn tasks_of_the_drawing_api_have_no_number_here() {
+async fn tasks_of_the_drawing_api_are_not_listed() {
     let kit = kit();
     let ann = kit.user("ann").await;
     submit(&kit, &ann).await;

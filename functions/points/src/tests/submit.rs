@@ -1,7 +1,7 @@
-//! Submitting: models, pictures to start from, sizes, keys, and what is refused.
+//! Submitting: models, images to start from, sizes, idempotency, refusals.
 
-use edge::native::Kit;
 use serde_json::{Value, json};
+use testkit::Kit;
 
 use super::{balance, data, kit, read, refused, send, submit};
 
@@ -34,14 +34,14 @@ async fn a_task_is_queued_and_charged() {
         assert_eq!(params[name], value, "{name}");
     }
     assert!(params["seed"].is_u64() && params.get("from_images").is_none() && params.get("strength").is_none());
-    assert_eq!(kit.number("SELECT public FROM tasks").await, 0, "its pictures are private");
+    assert_eq!(kit.number("SELECT public FROM tasks").await, 0, "its images are private");
     assert_eq!(kit.number("SELECT deadline - created_at FROM tasks").await, 170_000);
     kit.settle().await;
     assert_eq!(kit.number("SELECT count(*) FROM queue_messages WHERE queue = 'inference'").await, 1);
 }
 
 #[tokio::test]
-async fn pictures_come_as_clients_send_them() {
+async fn image_urls_are_read_in_every_form_that_clients_send() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let (one, two) = ("https://example.com/1.png", "http://example.com/2.jpg?x=[1]");
@@ -68,7 +68,7 @@ async fn pictures_come_as_clients_send_them() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_and_nothing_is_taken() {
+async fn errors_name_the_parameter_and_no_points_are_taken() {
     let kit = kit();
     let ann = kit.user("ann").await;
     kit.sql("UPDATE points_config SET enabled = 0 WHERE model_name = 'sc_soraimg_text_3x2'", []).await;
@@ -125,7 +125,7 @@ async fn what_is_wrong_is_named_and_nothing_is_taken() {
 }
 
 #[tokio::test]
-async fn as_much_as_one_has_can_be_spent_and_no_more() {
+async fn a_task_that_costs_more_than_the_balance_is_refused() {
     let kit = kit();
     let ann = kit.user("ann").await;
     kit.sql("UPDATE grants SET expired_at = 1", []).await;
@@ -141,7 +141,7 @@ async fn as_much_as_one_has_can_be_spent_and_no_more() {
 }
 
 #[tokio::test]
-async fn sizes_follow_the_model_or_the_picture() {
+async fn the_size_follows_the_model_or_the_image() {
     let kit = kit();
     let ann = kit.user("ann").await;
     kit.sql("UPDATE points_config SET size = 64", []).await;
@@ -172,7 +172,7 @@ async fn sizes_follow_the_model_or_the_picture() {
 }
 
 #[tokio::test]
-async fn the_price_list_says_what_to_draw_with() {
+async fn the_price_list_sets_default_parameters() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let defaults = json!({"num_inference_steps": 9, "guidance_scale": 3.5, "negative_prompt": "fog", "strength": 0.5});
@@ -184,13 +184,13 @@ async fn the_price_list_says_what_to_draw_with() {
     for (name, value) in defaults.as_object().unwrap() {
         assert_eq!(&params[name], value, "{name}");
     }
-    // What can't be drawn with is no fault of the caller.
+    // Invalid defaults are not the caller's fault.
     kit.sql("UPDATE points_config SET defaults = '{\"num_inference_steps\": \"x\"}'", []).await;
     assert_eq!(refused(&send(&kit, &ann, body).await), "500 internal_error");
 }
 
 #[tokio::test]
-async fn the_price_list_says_which_model_to_draw_with() {
+async fn the_price_list_sets_the_checkpoint() {
     let kit = kit();
     let ann = kit.user("ann").await;
     kit.sql(
@@ -201,17 +201,17 @@ async fn the_price_list_says_which_model_to_draw_with() {
     .await;
     kit.sql("UPDATE points_config SET defaults = '{\"model_id\":7}' WHERE model_name = 'sc_soraimg_text_1x1'", [])
         .await;
-    // Whoever sets prices chooses it, so it need not be public.
+    // An administrator chose it, so the caller need not see it.
     let body = json!({"modelName": "sc_soraimg_text_1x1", "prompt": "a"});
     data(&send(&kit, &ann, body.clone()).await);
-    let whole = json!({"model_id": 7, "name": "水墨", "size": 77, "sha256": "5f"});
-    assert_eq!(params(&kit).await["model"], whole);
+    let checkpoint = json!({"model_id": 7, "name": "水墨", "size": 77, "sha256": "5f"});
+    assert_eq!(params(&kit).await["model"], checkpoint);
     kit.sql("UPDATE models SET status = 'error'", []).await;
     assert_eq!(refused(&send(&kit, &ann, body).await), "400 unknown_model:modelName");
 }
 
 #[tokio::test]
-async fn submitting_with_one_key_is_one_task_and_one_debit() {
+async fn a_repeat_with_the_same_key_is_one_task_and_one_debit() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let call = |prompt: &str| {
@@ -233,7 +233,7 @@ async fn submitting_with_one_key_is_one_task_and_one_debit() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_taken_is_drawn_anew() {
+async fn a_number_that_is_taken_is_replaced_by_another() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
     let first = submit(&kit, &ann).await;

@@ -1,8 +1,9 @@
-//! Models in a task: whose they are, in which state, and what the runner is told of them.
+//! Models in a task: who may use them, in which state, and what the task tells the runner about them.
 
 use super::*;
+use protocol::runner::{AdapterKind, DrawParams};
 
-/// A model of the account's, ready to be used.
+/// A LoRA of the account's, ready to be used.
 async fn model(kit: &Kit, by: &Account, sha256: Option<&'static str>) -> i64 {
     let rows = kit
         .sql(
@@ -22,7 +23,7 @@ async fn refused(kit: &Kit, by: &Account, loras: Value) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn what_the_runner_needs_is_settled_at_submission_in_one_batch() {
+async fn submission_stores_what_runners_need_to_know_of_adapters_in_one_transaction() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let (first, second) = (model(&kit, &ann, None).await, model(&kit, &ann, Some("5f")).await);
@@ -37,7 +38,7 @@ async fn what_the_runner_needs_is_settled_at_submission_in_one_batch() {
         json!([{"model_id": second, "weight": -0.5, "size": 77, "sha256": "5f"},
             {"model_id": first, "weight": 1.0, "size": 77, "sha256": null}])
     );
-    let params: domain::runner::DrawParams = serde_json::from_value(made.json()["params"].clone()).unwrap();
+    let params: DrawParams = serde_json::from_value(made.json()["params"].clone()).unwrap();
     assert_eq!((params.loras[1].model_id, &params.loras[1].sha256), (first, &None));
     // The repeat is answered as before, whatever became of the models.
     kit.sql("DELETE FROM models", []).await;
@@ -47,7 +48,7 @@ async fn what_the_runner_needs_is_settled_at_submission_in_one_batch() {
 }
 
 #[tokio::test]
-async fn each_is_a_model_the_caller_may_use() {
+async fn each_adapter_must_be_one_the_caller_may_use() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
     let (own, other) = (model(&kit, &ann, None).await, model(&kit, &bob, None).await);
@@ -71,7 +72,7 @@ async fn each_is_a_model_the_caller_may_use() {
 }
 
 #[tokio::test]
-async fn bad_lists_are_refused_before_anything_is_looked_for() {
+async fn malformed_lists_are_refused_without_a_transaction() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let own = model(&kit, &ann, None).await;
@@ -92,7 +93,7 @@ async fn bad_lists_are_refused_before_anything_is_looked_for() {
     submit(&kit, &ann, json!({"prompt": "a", "loras": vec![json!({"model_id": own}); 8]})).await;
 }
 
-/// A whole model of the account's.
+/// A checkpoint of the account's.
 async fn checkpoint(kit: &Kit, by: &Account) -> i64 {
     let id = model(kit, by, Some("5f")).await;
     kit.sql("UPDATE models SET type = 'ckp', name = '水墨', size = 7000000000 WHERE id = ?1", [id.into()]).await;
@@ -100,13 +101,12 @@ async fn checkpoint(kit: &Kit, by: &Account) -> i64 {
 }
 
 #[tokio::test]
-async fn a_task_names_what_it_is_drawn_with() {
+async fn submission_stores_what_runners_need_to_know_of_a_checkpoint() {
     let kit = kit();
     let ann = kit.user("ann").await;
-    let (whole, lora) = (checkpoint(&kit, &ann).await, model(&kit, &ann, None).await);
+    let (ckp, lora) = (checkpoint(&kit, &ann).await, model(&kit, &ann, None).await);
     kit.batches();
-    for (profile, shown, id) in
-        [("v1", json!(whole), json!(whole)), ("v0", json!(whole.to_string()), json!(whole.to_string()))]
+    for (profile, shown, id) in [("v1", json!(ckp), json!(ckp)), ("v0", json!(ckp.to_string()), json!(ckp.to_string()))]
     {
         let body = json!({"prompt": "a", "model_id": id, "loras": [{"model_id": lora}]});
         let made = kit.post(&format!("/api/tasks?profile={profile}"), body).by(&ann).send().await;
@@ -117,18 +117,18 @@ async fn a_task_names_what_it_is_drawn_with() {
         let params: Value = serde_json::from_str(params.first().unwrap().text("params").unwrap()).unwrap();
         assert_eq!(
             params["model"],
-            json!({"model_id": whole, "name": "水墨", "size": 7_000_000_000_i64, "sha256": "5f"})
+            json!({"model_id": ckp, "name": "水墨", "size": 7_000_000_000_i64, "sha256": "5f"})
         );
-        let params: domain::runner::DrawParams = serde_json::from_value(params).unwrap();
-        assert_eq!((params.model.unwrap().model_id, params.loras.len()), (whole, 1));
+        let params: DrawParams = serde_json::from_value(params).unwrap();
+        assert_eq!((params.model.unwrap().model_id, params.loras.len()), (ckp, 1));
     }
-    let camel = submit(&kit, &ann, json!({"prompt": "a", "modelId": whole})).await;
-    assert_eq!(camel["model_id"], whole);
+    let camel = submit(&kit, &ann, json!({"prompt": "a", "modelId": ckp})).await;
+    assert_eq!(camel["model_id"], ckp);
     assert_eq!(submit(&kit, &ann, json!({"prompt": "a"})).await["model_id"], Value::Null);
 }
 
 #[tokio::test]
-async fn it_is_a_whole_model_the_caller_may_use() {
+async fn the_checkpoint_must_be_one_the_caller_may_use() {
     let kit = kit();
     let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
     let (own, other, lora) =
@@ -145,7 +145,7 @@ async fn it_is_a_whole_model_the_caller_may_use() {
     let lora_list = json!([{"model_id": lora}]);
     assert_eq!(with(other, json!([])).await, unseen);
     assert_eq!(with(99, lora_list.clone()).await, unseen, "as one that does not exist");
-    // The whole model is said first when both are wrong.
+    // The checkpoint is named first when both are wrong.
     assert_eq!(with(99, json!([{"model_id": 98}])).await, unseen);
     assert_eq!(with(own, json!([{"model_id": lora}, {"model_id": 98}])).await.1, "invalid_parameter:loras[1]");
     let not_ready = (409, "model_not_ready:model_id".to_string());
@@ -158,7 +158,7 @@ async fn it_is_a_whole_model_the_caller_may_use() {
 }
 
 #[tokio::test]
-async fn hypernetworks_and_learned_words_are_told_apart() {
+async fn runners_are_told_the_kind_of_each_adapter() {
     let kit = kit();
     let ann = kit.user("ann").await;
     let (hyper, word, named) =
@@ -183,8 +183,8 @@ async fn hypernetworks_and_learned_words_are_told_apart() {
             one(named, 1.0, json!({"type": "ti", "word": "snow"})),
         ])
     );
-    let params: domain::runner::DrawParams = serde_json::from_value(made["params"].clone()).unwrap();
+    let params: DrawParams = serde_json::from_value(made["params"].clone()).unwrap();
     let kinds: Vec<_> = params.loras.iter().map(|lora| (lora.kind, lora.word.as_deref())).collect();
-    use domain::runner::AdapterKind::{Hyper, Ti};
-    assert_eq!(kinds, [(Hyper, None), (Ti, Some("<fox>")), (Ti, Some("snow"))]);
+    let (hyper, ti) = (AdapterKind::Hyper, AdapterKind::Ti);
+    assert_eq!(kinds, [(hyper, None), (ti, Some("<fox>")), (ti, Some("snow"))]);
 }

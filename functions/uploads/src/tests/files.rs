@@ -1,6 +1,6 @@
 //! Serving stored objects.
 
-use edge::native::Kit;
+use testkit::Kit;
 
 use super::{kit, upload};
 
@@ -13,7 +13,7 @@ async fn stored() -> (Kit, String, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn a_file_may_be_kept_and_asked_about() {
+async fn a_file_has_cache_headers_and_answers_conditional_requests() {
     let (kit, url, bytes) = stored().await;
     let whole = kit.get(&url).send().await;
     let header = |name: &str| whole.header(name).to_string();
@@ -35,7 +35,7 @@ async fn a_file_may_be_kept_and_asked_about() {
 }
 
 #[tokio::test]
-async fn a_file_is_given_in_ranges() {
+async fn a_file_is_served_in_ranges() {
     let (kit, url, bytes) = stored().await;
     let (n, etag) = (bytes.len(), kit.get(&url).send().await.header("etag").to_string());
     for (range, expected) in [("bytes=0-3", 0..4), ("bytes=8-", 8..n), ("bytes=-5", n - 5..n), ("bytes=4-99999", 4..n)]
@@ -58,7 +58,7 @@ async fn a_file_is_given_in_ranges() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_of_ours_is_not_looked_for() {
+async fn addresses_that_are_no_key_are_not_found() {
     let (kit, url, _) = stored().await;
     let unknown = format!("/files/up/{}.png", "0".repeat(32));
     let missing = kit.get(&unknown).send().await;
@@ -87,7 +87,7 @@ async fn what_is_no_key_of_ours_is_not_looked_for() {
 }
 
 #[tokio::test]
-async fn results_of_tasks_are_served_too() {
+async fn images_of_tasks_are_served() {
     use ports::{BlobBody, Blobs};
     let kit = kit();
     let key = format!("out/7/1/{}.png", "a".repeat(32));

@@ -1,4 +1,4 @@
-//! Objects in memory.
+//! An object store in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -21,12 +21,13 @@ struct Upload {
     parts: BTreeMap<u16, (String, Bytes)>,
 }
 
+/// An object store in memory.
 #[derive(Default)]
 pub struct MemoryBlobs(Mutex<State>);
 
 impl MemoryBlobs {
     fn with<T>(&self, act: impl FnOnce(&mut State) -> Result<T, BlobError>) -> Result<T, BlobError> {
-        act(&mut *self.0.lock().map_err(|e| BlobError::Other(e.to_string()))?)
+        act(&mut *self.0.lock().map_err(|e| BlobError::other(e.to_string()))?)
     }
 
     /// All keys, sorted, for tests that ask what is left.
@@ -42,7 +43,7 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 fn unknown() -> BlobError {
-    BlobError::Parts("no such upload".into())
+    BlobError::parts("no such upload")
 }
 
 #[async_trait]
@@ -57,7 +58,7 @@ impl Blobs for MemoryBlobs {
         let bytes = body.read().await?;
         let sum = hash(&bytes);
         if sha256.is_some_and(|expected| expected != sum) {
-            return Err(BlobError::Other("the sha256 differs".into()));
+            return Err(BlobError::other("the sha256 differs"));
         }
         let info = BlobInfo {
             size: bytes.len() as u64,
@@ -80,7 +81,7 @@ impl Blobs for MemoryBlobs {
                 Some(Range { first, last }) if first <= last && last < info.size => {
                     bytes.slice(first as usize..=last as usize)
                 }
-                Some(_) => return Err(BlobError::Other("the range lies outside the object".into())),
+                Some(_) => return Err(BlobError::other("the range lies outside the object")),
                 None => bytes.clone(),
             };
             Ok(Some(Blob { info: info.clone(), body: BlobBody::Bytes(body) }))
@@ -121,7 +122,7 @@ impl Blobs for MemoryBlobs {
             let mut whole = Vec::new();
             for part in parts {
                 let stored = known.parts.get(&part.number).filter(|(etag, _)| *etag == part.etag);
-                whole.extend_from_slice(&stored.ok_or_else(|| BlobError::Parts("no such part".into()))?.1);
+                whole.extend_from_slice(&stored.ok_or_else(|| BlobError::parts("no such part"))?.1);
             }
             let content_type = known.content_type.clone();
             s.uploads.remove(upload);

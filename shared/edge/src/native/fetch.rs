@@ -1,56 +1,56 @@
-//! The world outside, as tests want it: answers by address, and a record of what was sent.
+//! The outside as tests want it: scripted responses by address, and a record of the requests.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ports::{Answer, Fetch, FetchError, Outgoing};
+use ports::{Fetch, FetchError, FetchRequest, FetchResponse, Source};
 
 #[derive(Default)]
 struct State {
-    answers: HashMap<String, Result<Answer, FetchError>>,
-    sent: Vec<Outgoing>,
+    responses: HashMap<String, Result<FetchResponse, FetchError>>,
+    requests: Vec<FetchRequest>,
 }
 
-/// Where nothing was said about an address, nobody answers.
+/// Scripted responses. An address without one refuses the connection.
 #[derive(Default)]
-pub struct Outside(Mutex<State>);
+pub struct MockFetch(Mutex<State>);
 
-impl Outside {
+impl MockFetch {
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on this address answers so.
-    pub fn answers(&self, url: &str, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
+    /// Sets the response of an address.
+    pub fn respond(&self, url: &str, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
         let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let answer = Answer { status, headers, body: body.into(), whole: true };
-        self.with(|s| s.answers.insert(url.to_string(), Ok(answer)));
+        let response = FetchResponse { status, headers, body: body.into(), complete: true };
+        self.with(|s| s.responses.insert(url.to_string(), Ok(response)));
     }
 
-    /// From now on this address fails so.
-    pub fn fails(&self, url: &str, error: FetchError) {
-        self.with(|s| s.answers.insert(url.to_string(), Err(error)));
+    /// Sets the failure of an address.
+    pub fn fail(&self, url: &str, error: FetchError) {
+        self.with(|s| s.responses.insert(url.to_string(), Err(error)));
     }
 
-    /// What was sent since the last time this was asked.
-    pub fn sent(&self) -> Vec<Outgoing> {
-        self.with(|s| std::mem::take(&mut s.sent))
+    /// The requests since the last call.
+    pub fn requests(&self) -> Vec<FetchRequest> {
+        self.with(|s| std::mem::take(&mut s.requests))
     }
 }
 
 #[async_trait]
-impl Fetch for Outside {
-    async fn send(&self, request: Outgoing) -> Result<Answer, FetchError> {
+impl Fetch for MockFetch {
+    async fn send(&self, request: FetchRequest) -> Result<FetchResponse, FetchError> {
         self.with(|s| {
-            let nobody = || Err(FetchError::Failed("nobody answers".into()));
-            let answer = s.answers.get(&request.url).cloned().unwrap_or_else(nobody);
+            let refused = || Err(FetchError::Failed(Source::new("connection refused")));
+            let response = s.responses.get(&request.url).cloned().unwrap_or_else(refused);
             let limit = request.max_bytes;
-            s.sent.push(request);
-            let answer = answer?;
-            let length = answer.body.len();
-            Ok(Answer { whole: length <= limit, body: answer.body.slice(..length.min(limit)), ..answer })
+            s.requests.push(request);
+            let response = response?;
+            let length = response.body.len();
+            Ok(FetchResponse { complete: length <= limit, body: response.body.slice(..length.min(limit)), ..response })
         })
     }
 }

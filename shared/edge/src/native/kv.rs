@@ -1,17 +1,18 @@
-//! Keys and values in memory.
+//! A key-value store in memory.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use ports::{Kv, KvError};
+use ports::{Kv, KvError, Source};
 
+/// A key-value store in memory.
 #[derive(Default)]
 pub struct MemoryKv(Mutex<HashMap<String, String>>);
 
 impl MemoryKv {
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, String>) -> T) -> Result<T, KvError> {
-        self.0.lock().map(|mut map| act(&mut map)).map_err(|e| KvError(e.to_string()))
+        self.0.lock().map(|mut map| act(&mut map)).map_err(|e| KvError(Source::new(e.to_string())))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use ports::{Rows, Sql, SqlError, Stmt, Value};
+use ports::{Rows, Source, Sql, SqlError, Stmt, Value};
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, TransactionBehavior};
@@ -17,6 +17,7 @@ const LIMITS: [(Limit, i32); 5] = [
     (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
 ];
 
+/// An SQLite database in memory.
 pub struct NativeSql(Mutex<Connection>);
 
 impl NativeSql {
@@ -25,7 +26,7 @@ impl NativeSql {
         let db = Connection::open_in_memory().map_err(failed)?;
         db.execute_batch("PRAGMA foreign_keys = ON").map_err(failed)?;
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
-        let other = |e: std::io::Error| SqlError::Other(format!("the migrations cannot be read: {e}"));
+        let other = |e: std::io::Error| SqlError::Other(Source::new(e));
         let mut files: Vec<_> =
             std::fs::read_dir(folder).map_err(other)?.filter_map(|f| Some(f.ok()?.path())).collect();
         files.retain(|path| path.extension().is_some_and(|e| e == "sql"));
@@ -92,7 +93,7 @@ fn value(value: ValueRef<'_>) -> Value {
 }
 
 fn failed(error: rusqlite::Error) -> SqlError {
-    SqlError::of_message(&error.to_string())
+    SqlError::classify(error)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Spin's outbound HTTP. The manifest says which hosts it lets through; private networks are to be blocked in the
-//! host's own configuration, as a name's address is known to the host alone.
+//! Spin's outbound HTTP. The manifest lists the hosts it lets through. Private networks must be blocked in the host's
+//! runtime configuration: only the host knows the address of a name.
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
-use ports::{Answer, Fetch, FetchError, Outgoing};
+use ports::{Fetch, FetchError, FetchRequest, FetchResponse, Source};
 use send_wrapper::SendWrapper;
 use spin_sdk::http::conversions::TryIntoOutgoingRequest;
 use spin_sdk::http::{IncomingResponse, Method, Request};
@@ -15,12 +15,12 @@ pub struct SpinFetch;
 
 #[async_trait]
 impl Fetch for SpinFetch {
-    async fn send(&self, request: Outgoing) -> Result<Answer, FetchError> {
+    async fn send(&self, request: FetchRequest) -> Result<FetchResponse, FetchError> {
         SendWrapper::new(call(request)).await
     }
 }
 
-async fn call(request: Outgoing) -> Result<Answer, FetchError> {
+async fn call(request: FetchRequest) -> Result<FetchResponse, FetchError> {
     let limit = request.max_bytes;
     let response = open(request).await?;
     let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
@@ -31,17 +31,17 @@ async fn call(request: Outgoing) -> Result<Answer, FetchError> {
     while body.len() <= limit {
         match chunks.next().await {
             Some(Ok(chunk)) => body.extend_from_slice(&chunk),
-            Some(Err(error)) => return Err(FetchError::Failed(format!("broken off: {error:?}"))),
+            Some(Err(error)) => return Err(FetchError::Failed(Source::new(format!("broken off: {error:?}")))),
             None => break,
         }
     }
     let body: Bytes = body.freeze();
-    Ok(Answer { status, headers, whole: body.len() <= limit, body: body.slice(..body.len().min(limit)) })
+    Ok(FetchResponse { status, headers, complete: body.len() <= limit, body: body.slice(..body.len().min(limit)) })
 }
 
-/// Sends and waits for the head of the answer. An instance serves one request, so it may wait without yielding.
-async fn open(request: Outgoing) -> Result<IncomingResponse, FetchError> {
-    let failed = |what: &str| FetchError::Failed(what.to_string());
+/// Sends and waits for the head of the response. An instance serves one request, so it may wait without yielding.
+async fn open(request: FetchRequest) -> Result<IncomingResponse, FetchError> {
+    let failed = |what: &str| FetchError::Failed(Source::new(what));
     let mut builder = Request::builder();
     builder.method(if request.method == "POST" { Method::Post } else { Method::Get }).uri(&request.url);
     for (name, value) in &request.headers {
@@ -60,10 +60,12 @@ async fn open(request: Outgoing) -> Result<IncomingResponse, FetchError> {
     }
     let mut sink = outgoing.take_body();
     let response = handle(outgoing, Some(options)).map_err(refused)?;
-    sink.send(body.unwrap_or_default()).await.map_err(|e| FetchError::Failed(format!("broken off: {e:?}")))?;
+    sink.send(body.unwrap_or_default())
+        .await
+        .map_err(|e| FetchError::Failed(Source::new(format!("broken off: {e:?}"))))?;
     drop(sink);
     response.subscribe().block();
-    let answer = response.get().and_then(Result::ok).ok_or_else(|| failed("no answer"))?;
+    let answer = response.get().and_then(Result::ok).ok_or_else(|| failed("no response"))?;
     answer.map_err(refused)
 }
 
@@ -72,6 +74,6 @@ fn refused(code: ErrorCode) -> FetchError {
         ErrorCode::ConnectionTimeout | ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
             FetchError::TimedOut
         }
-        other => FetchError::Failed(format!("{other:?}")),
+        other => FetchError::Failed(Source::new(format!("{other:?}"))),
     }
 }

@@ -1,7 +1,7 @@
 //! Spin's SQLite. One connection per batch, so that BEGIN and COMMIT hold.
 
 use async_trait::async_trait;
-use ports::{Rows, Sql, SqlError, Stmt, Value};
+use ports::{Rows, Source, Sql, SqlError, Stmt, Value};
 use spin_sdk::sqlite::{Connection, Error, Value as SpinValue};
 
 pub struct SpinSql;
@@ -15,7 +15,7 @@ impl Sql for SpinSql {
         let results = batch.iter().map(|stmt| run(&db, stmt)).collect::<Result<Vec<_>, _>>();
         let end = if results.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = db.execute(end, &[]);
-        // A guard's RAISE(ABORT) has its own words; what matters is why the batch failed, not how it was ended.
+        // The reason is the first failure, not the end that it made necessary.
         let results = results.map_err(failed)?;
         ended.map_err(failed)?;
         Ok(results)
@@ -49,7 +49,7 @@ fn value(value: &SpinValue) -> Value {
 
 fn failed(error: Error) -> SqlError {
     match error {
-        Error::Io(words) => SqlError::of_message(&words),
-        other => SqlError::Other(format!("{other:?}")),
+        Error::Io(message) => SqlError::classify(message),
+        other => SqlError::Other(Source::new(other)),
     }
 }

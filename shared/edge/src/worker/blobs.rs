@@ -13,20 +13,19 @@ pub struct R2(pub Arc<Env>);
 
 impl R2 {
     fn bucket(&self) -> Result<Bucket, BlobError> {
-        self.0.bucket("BLOBS").map_err(|_| BlobError::Other("the R2 bucket BLOBS is not bound".into()))
+        self.0.bucket("BLOBS").map_err(|_| BlobError::other("the R2 bucket BLOBS is not bound"))
     }
 }
 
 fn failed(error: worker::Error) -> BlobError {
-    BlobError::Other(error.to_string())
+    BlobError::other(error.to_string())
 }
 
 fn data(body: BlobBody) -> Data {
     match body {
         BlobBody::Bytes(bytes) => Data::Bytes(bytes.into()),
         BlobBody::Stream(stream, length) => {
-            let chunks =
-                stream.map(|chunk| chunk.map(Vec::from).map_err(|e| worker::Error::RustError(format!("{e:?}"))));
+            let chunks = stream.map(|chunk| chunk.map(Vec::from).map_err(|e| worker::Error::RustError(e.to_string())));
             Data::Stream(FixedLengthStream::wrap(chunks, length))
         }
     }
@@ -51,6 +50,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[async_trait]
 impl Blobs for R2 {
+    fn is_bound(&self) -> bool {
+        self.bucket().is_ok()
+    }
+
     async fn put(
         &self,
         key: &str,
@@ -62,10 +65,10 @@ impl Blobs for R2 {
             let bucket = self.bucket()?;
             let mut put = bucket.put(key, data(body)).http_metadata(of_type(content_type));
             if let Some(sum) = sha256 {
-                put = put.sha256(unhex(sum).ok_or_else(|| BlobError::Other("sha256 is not hex".into()))?);
+                put = put.sha256(unhex(sum).ok_or_else(|| BlobError::other("sha256 is not hex"))?);
             }
             let object = put.execute().await.map_err(failed)?;
-            object.map(|object| info(&object)).ok_or_else(|| BlobError::Other("the object was not stored".into()))
+            object.map(|object| info(&object)).ok_or_else(|| BlobError::other("the object was not stored"))
         })
         .await
     }
@@ -86,7 +89,7 @@ impl Blobs for R2 {
             let Some(object) = get.execute().await.map_err(failed)? else { return Ok(None) };
             let info = info(&object);
             let length = range.map_or(info.size, |r| r.last - r.first + 1);
-            let body = object.body().ok_or_else(|| BlobError::Other("an object without a body".into()))?;
+            let body = object.body().ok_or_else(|| BlobError::other("an object without a body"))?;
             let chunks = body.stream().map_err(failed)?.map(|chunk| chunk.map(Into::into).map_err(failed));
             Ok(Some(Blob { info, body: BlobBody::Stream(send_wrapper::SendWrapper::new(chunks).boxed(), length) }))
         })
@@ -136,6 +139,6 @@ impl Blobs for R2 {
 /// R2's codes for an unknown upload, a missing part and parts of wrong sizes: the caller's mistake, not ours.
 fn parts(error: worker::Error) -> BlobError {
     let text = error.to_string();
-    let theirs = ["10024", "10025", "10048", "10011"].iter().any(|code| text.contains(code));
-    if theirs { BlobError::Parts(text) } else { BlobError::Other(text) }
+    let callers_mistake = ["10024", "10025", "10048", "10011"].iter().any(|code| text.contains(code));
+    if callers_mistake { BlobError::parts(text) } else { BlobError::other(text) }
 }

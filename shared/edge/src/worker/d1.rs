@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use js_sys::{Array, JsString, Object, Reflect};
-use ports::{Rows, Sql, SqlError, Stmt, Value};
+use ports::{Rows, Source, Sql, SqlError, Stmt, Value};
 use serde_json::Value as Json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::send::{IntoSendFuture, SendWrapper};
 
-use super::bridge;
+use super::js;
 
 pub struct D1(SendWrapper<JsValue>);
 
@@ -19,8 +19,8 @@ impl D1 {
     }
 
     async fn batch(&self, batch: Vec<Stmt>) -> Result<Vec<Rows>, SqlError> {
-        let failed = |error: JsValue| SqlError::of_message(&super::words(&error));
-        let promise = bridge::batch(&self.0, &statements(&batch)?).map_err(failed)?;
+        let failed = |error: JsValue| SqlError::classify(super::message(&error));
+        let promise = js::batch(&self.0, &statements(&batch)?).map_err(failed)?;
         let results = JsFuture::from(promise).await.map_err(failed)?;
         let key = JsValue::from(JsString::from("results"));
         Ok(Array::from(&results)
@@ -49,7 +49,7 @@ fn statements(batch: &[Stmt]) -> Result<String, SqlError> {
         Value::Text(text) => text.as_str().into(),
     };
     let list = batch.iter().map(|stmt| (&*stmt.sql, stmt.args.iter().map(argument).collect::<Vec<_>>()));
-    serde_json::to_string(&list.collect::<Vec<_>>()).map_err(|e| SqlError::Other(e.to_string()))
+    serde_json::to_string(&list.collect::<Vec<_>>()).map_err(|e| SqlError::Other(Source::new(e)))
 }
 
 fn to_rows(rows: &Array) -> Rows {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use js_sys::{Promise, Reflect};
-use ports::{Kv, KvError};
+use ports::{Kv, KvError, Source};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::Env;
@@ -23,22 +23,22 @@ extern "C" {
 }
 
 /// Looks the namespace up when it is needed.
-pub struct KvAdapter(pub Arc<Env>);
+pub struct WorkersKv(pub Arc<Env>);
 
-impl KvAdapter {
+impl WorkersKv {
     fn namespace(&self) -> Result<Namespace, KvError> {
         let binding = Reflect::get(&self.0, &JsValue::from_str("KV")).ok().filter(JsValue::is_object);
-        binding.map(JsCast::unchecked_into).ok_or_else(|| KvError("the KV namespace KV is not bound".into()))
+        binding.map(JsCast::unchecked_into).ok_or_else(|| KvError(Source::new("the KV namespace KV is not bound")))
     }
 }
 
 async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue, KvError> {
-    let failed = |error: JsValue| KvError(super::words(&error));
+    let failed = |error: JsValue| KvError(super::source(error));
     JsFuture::from(promise.map_err(failed)?).await.map_err(failed)
 }
 
 #[async_trait]
-impl Kv for KvAdapter {
+impl Kv for WorkersKv {
     async fn get(&self, key: &str) -> Result<Option<String>, KvError> {
         let value = async { settled(self.namespace()?.get(key)).await }.into_send().await?;
         Ok(value.as_string())

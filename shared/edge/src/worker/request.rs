@@ -1,5 +1,5 @@
 //! The platform's requests and responses to those of `http`, and back. The URL is split as text: parsing it would
-//! bring 74 KB of Unicode tables into every function. The SDK's own `Request` is not used: making one reads every part
+//! bring 18 KiB of parser into every function. The SDK's own `Request` is not used: making one reads every part
 //! of the platform's, also `cf`, which is costly and here never asked for.
 
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use web::axum::body::{Body, HttpBody};
 use worker::send::SendWrapper;
 use worker::{ByteStream, FixedLengthStream, Headers, ResponseBuilder};
 
-use super::bridge;
+use super::js;
 
 pub fn inward(request: &web_sys::Request) -> worker::Result<http::Request<Body>> {
     let refused = |e: http::Error| worker::Error::RustError(e.to_string());
-    let head = bridge::head(request);
+    let head = js::head(request);
     let mut lines = head.split('\n');
     let (method, url) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let target = url.split('#').next().unwrap_or(url);
@@ -75,7 +75,7 @@ fn whole(parts: &http::response::Parts, body: Option<Bytes>) -> worker::Result<w
             lines.push_str(part);
         }
     }
-    Ok(bridge::respond(parts.status.as_u16(), &lines, body.as_deref())?)
+    Ok(js::respond(parts.status.as_u16(), &lines, body.as_deref())?)
 }
 
 /// Headers that are text, which all of ours are.

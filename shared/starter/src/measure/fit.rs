@@ -73,8 +73,8 @@ fn refined(mut best: Fit, compare: &impl Fn(Object) -> Fit) -> Fit {
     best
 }
 
-/// In the colour that fits best. With w of a pixel in the object's own colour c, and q what the picture has there beyond
-/// all else in the render, the error is Σ|q − wc|² = Σ|q|² − 2c·Σwq + |c|²Σw²: three sums serve all colours.
+/// In the colour that fits best. With w of a pixel in the object's own colour c, and q what the picture has there
+/// beyond all else in the render, the error is Σ|q − wc|² = Σ|q|² − 2c·Σwq + |c|²Σw²: three sums serve all colours.
 fn compare(picture: &Pixels, behind: &Pixels, (region, empty): (Region, f32), object: Object) -> Fit {
     let cover = draw::coverage(&object, SIDE);
     let tones = draw::second_tones().map(|tone| tone.map(|value| f32::from(value) / 255.0));

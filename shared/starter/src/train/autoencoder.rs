@@ -14,7 +14,8 @@ use crate::data::World;
 
 /// How much edges count beside colours: shapes are in them.
 const EDGES: f64 = 0.5;
-/// How much it counts that latents are normal, per number of a latent (Kingma and Welling 2013). Little: they are whitened.
+/// How much it counts that latents are normal, per number of a latent (Kingma and Welling 2013). Little: they are
+/// whitened.
 const NORMAL: f64 = 1e-5;
 
 /// How far off latents are, of variance 1, that the decoder learns from alone.

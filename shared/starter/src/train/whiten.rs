@@ -1,7 +1,7 @@
 //! Latents as the denoiser likes them: channels that know nothing of each other, of mean 0 and variance 1.
 //!
-//! Drawing scales all channels by one number. So the rest is written into the convolutions of 1 × 1 on both sides of the
-//! latents: z' = W (z − μ) where W is the inverse of the Cholesky factor of the covariance.
+//! Drawing scales all channels by one number. So the rest is written into the convolutions of 1 × 1 on both sides of
+//! the latents: z' = W (z − μ) where W is the inverse of the Cholesky factor of the covariance.
 
 use std::collections::BTreeMap;
 

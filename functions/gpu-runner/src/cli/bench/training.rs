@@ -1,5 +1,5 @@
-//! Steps of training, in the trainer's own loop: forward, backward, clipping, AdamW, over all parameters of a small UNet,
-//! or over a LoRA beside it.
+//! Steps of training, in the trainer's own loop: forward, backward, clipping, AdamW, over all parameters of a small
+//! UNet, or over a LoRA beside it.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, Write as _};

@@ -25,7 +25,8 @@ impl Projection {
         visit("text_projection", &mut self.linear)
     }
 
-    /// ids (batch, length) of u32, the last layer after the final norm (batch, length, width) → (batch, projected width).
+    /// ids (batch, length) of u32, the last layer after the final norm (batch, length, width) → (batch, projected
+    /// width).
     pub fn forward(&self, ids: &Tensor, last: &Tensor) -> Result<Tensor> {
         let rows = ids.to_vec2::<u32>()?;
         let states = rows

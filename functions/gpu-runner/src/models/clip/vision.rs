@@ -1,5 +1,5 @@
-//! CLIP's image encoder (Radford et al. 2021, after Dosovitskiy et al. 2020): a picture in squares, with one more vector
-//! in front that comes to stand for the whole. The layers are those of the text encoder, and nothing is masked.
+//! CLIP's image encoder (Radford et al. 2021, after Dosovitskiy et al. 2020): a picture in squares, with one more
+//! vector in front that comes to stand for the whole. The layers are those of the text encoder, and nothing is masked.
 
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear_no_bias};

@@ -1,5 +1,5 @@
-//! What SDXL's network is told beside the text's tokens (Podell et al. 2023, 2.2): one vector for the whole text, and the
-//! sizes that the picture had and is to have.
+//! What SDXL's network is told beside the text's tokens (Podell et al. 2023, 2.2): one vector for the whole text, and
+//! the sizes that the picture had and is to have.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;

@@ -1,8 +1,8 @@
 //! Attention in one pass: scores of a tile of rows against a block of columns, their softmax kept up to date, and its
 //! product with the values, without the whole matrix ever being there (Dao et al. 2022, on the CPU).
 //!
-//! A vector holds one number of each of several rows, so that the softmax is arithmetic between vectors, whatever the width
-//! of a head.
+//! A vector holds one number of each of several rows, so that the softmax is arithmetic between vectors, whatever the
+//! width of a head.
 
 use pulp::{Arch, Simd};
 use rayon::prelude::*;

@@ -1,8 +1,8 @@
 //! Convolution as a product over channels and taps, without the matrix that im2col makes.
 //!
-//! A band of rows is copied with its padding into one piece, so that each tap is the same piece from another start; rows are
-//! strung together, and the few results between them are not kept. Where a norm and an activation come before, they are
-//! applied in that copy, and the normed picture is never there as a whole.
+//! A band of rows is copied with its padding into one piece, so that each tap is the same piece from another start;
+//! rows are strung together, and the few results between them are not kept. Where a norm and an activation come before,
+//! they are applied in that copy, and the normed picture is never there as a whole.
 
 use pulp::{Arch, Simd};
 use rayon::prelude::*;
@@ -48,7 +48,8 @@ impl Kernel {
         Self { phases: (0..4).map(phase).collect(), outputs, inputs, side: 3 }
     }
 
-    /// Weights of the channels from `first` on: 8 numbers for each tap, of which those before `first` in its group lie behind.
+    /// Weights of the channels from `first` on: 8 numbers for each tap, of which those before `first` in its group lie
+    /// behind.
     pub fn group(&self, first: usize, taps: usize) -> &[f32] {
         self.phases.first().map_or(&[], |phase| &phase[first / GROUP * GROUP * taps + first % GROUP..])
     }

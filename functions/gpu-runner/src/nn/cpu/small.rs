@@ -1,5 +1,5 @@
-//! Convolution over pictures of a few pixels: those of a batch lie side by side, with the value that each tap sees, so that
-//! vectors are full. To the last bit what `conv` gives, in the same order of sums.
+//! Convolution over pictures of a few pixels: those of a batch lie side by side, with the value that each tap sees, so
+//! that vectors are full. To the last bit what `conv` gives, in the same order of sums.
 
 use pulp::{Arch, Simd};
 use rayon::prelude::*;

@@ -1,5 +1,5 @@
-//! The product that all kernels are made of: a tile of the result stays in registers while one column of the left and one
-//! row of the right side after the other are multiplied into it (Goto and van de Geijn 2008).
+//! The product that all kernels are made of: a tile of the result stays in registers while one column of the left and
+//! one row of the right side after the other are multiplied into it (Goto and van de Geijn 2008).
 
 use pulp::{Simd, WithSimd};
 
@@ -13,7 +13,8 @@ pub trait Tiled {
     fn run<S: Simd, const C: usize>(self, simd: S) -> Self::Output;
 }
 
-/// The same by as many rows as this machine has registers for: together with three vectors across, as many accumulators.
+/// The same by as many rows as this machine has registers for: together with three vectors across, as many
+/// accumulators.
 pub struct InTiles<T>(pub T);
 
 impl<T: Tiled> WithSimd for InTiles<T> {

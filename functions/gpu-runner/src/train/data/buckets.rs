@@ -1,8 +1,8 @@
 //! Which size a picture is learnt at.
 //!
 //! As NovelAI (2022) and kohya's scripts do: sizes of many shapes whose areas are at most that of the square asked for,
-//! each picture at the one of the nearest shape, scaled to cover it and cut around its middle. A picture that would have
-//! to grow for that is learnt at a size of its own, as large as it allows.
+//! each picture at the one of the nearest shape, scaled to cover it and cut around its middle. A picture that would
+//! have to grow for that is learnt at a size of its own, as large as it allows.
 
 use crate::train::data::problem;
 use crate::{Code, DrawError};

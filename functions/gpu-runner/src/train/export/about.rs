@@ -1,5 +1,5 @@
-//! What a file says about itself, in the words of those who read it: `ss_…` and `sshs_…` of kohya's scripts, `modelspec.…`
-//! of the Stability AI Model Metadata Standard 1.0.
+//! What a file says about itself, in the words of those who read it: `ss_…` and `sshs_…` of kohya's scripts,
+//! `modelspec.…` of the Stability AI Model Metadata Standard 1.0.
 //!
 //! There is no date in it: the same result is the same file.
 

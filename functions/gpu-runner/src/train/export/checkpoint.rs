@@ -23,8 +23,8 @@ use crate::pipeline::Parts;
 use crate::weights::Source;
 use crate::{Code, DrawError};
 
-/// What readers of one file will get wrong of this model: it holds no configuration, and what shapes don't tell is taken to
-/// be as in the published models.
+/// What readers of one file will get wrong of this model: it holds no configuration, and what shapes don't tell is
+/// taken to be as in the published models.
 pub fn untold(parts: &dyn Parts) -> Result<Vec<String>, DrawError> {
     let taken = [
         ("unet", "norm_num_groups", json!(32)),
@@ -94,7 +94,8 @@ pub fn checkpoint(path: &Path, parts: &dyn Parts, about: &About, dtype: DType) -
     save(path, &tensors, about.model(), dtype)
 }
 
-/// The tower of the published files has one layer more than is looked at, which readers count: it is the last one again.
+/// The tower of the published files has one layer more than is looked at, which readers count: it is the last one
+/// again.
 fn add_unused_layer(tensors: &mut Tensors, prefix: &str) {
     let layers = format!("{prefix}transformer.resblocks.");
     let number = |name: &str| name.strip_prefix(&layers)?.split('.').next()?.parse::<usize>().ok();

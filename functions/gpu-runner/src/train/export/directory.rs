@@ -1,5 +1,5 @@
-//! A model as a directory in the diffusers layout: the weights anew, and all else as it is in the model that it was made
-//! from.
+//! A model as a directory in the diffusers layout: the weights anew, and all else as it is in the model that it was
+//! made from.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,5 +1,5 @@
-//! Writing safetensors: tensors in the order of their names, metadata in the order of its keys, one tensor in memory at a
-//! time. The same tensors and texts give the same bytes.
+//! Writing safetensors: tensors in the order of their names, metadata in the order of its keys, one tensor in memory at
+//! a time. The same tensors and texts give the same bytes.
 //!
 //! A file appears under its name when all of it is on the disk: what was there before stays until then, and after an
 //! error.

@@ -1,6 +1,6 @@
-//! The way back through attention. The scores of some rows are computed anew and live in a tile: with P the weights, O the
-//! result and ∘ the product number by number, dV = Pᵀ·dO, dS = P ∘ (dO·Vᵀ − Σ P ∘ dO·Vᵀ), dQ = dS·K/√d, dK = dSᵀ·Q/√d
-//! (Dao et al. 2022).
+//! The way back through attention. The scores of some rows are computed anew and live in a tile: with P the weights, O
+//! the result and ∘ the product number by number, dV = Pᵀ·dO, dS = P ∘ (dO·Vᵀ − Σ P ∘ dO·Vᵀ), dQ = dS·K/√d, dK =
+//! dSᵀ·Q/√d (Dao et al. 2022).
 //!
 //! A vector holds several columns of one row.
 
@@ -191,9 +191,9 @@ fn grouped(rows: &[f32], d: usize) -> Vec<f32> {
     out
 }
 
-/// left · right, `rows` by `across`, over `depth`; `right` is (depth, across) and so is `out` by rows. `steps` of the left
-/// side: from a group of eight rows to the next, along the depth, and from row to row inside a group, which is 1. Added
-/// where `onto`.
+/// left · right, `rows` by `across`, over `depth`; `right` is (depth, across) and so is `out` by rows. `steps` of the
+/// left side: from a group of eight rows to the next, along the depth, and from row to row inside a group, which is 1.
+/// Added where `onto`.
 #[inline(always)]
 fn product<S: Simd, const C: usize>(
     simd: S,

@@ -1,7 +1,7 @@
 //! The way back through a convolution.
 //!
-//! The gradient of the input is a convolution as well: of the result's gradient, with the kernel transposed. That of the
-//! weights is a sum of outer products over all pixels, taken from the picture with its channels side by side.
+//! The gradient of the input is a convolution as well: of the result's gradient, with the kernel transposed. That of
+//! the weights is a sum of outer products over all pixels, taken from the picture with its channels side by side.
 
 use rayon::prelude::*;
 
@@ -87,8 +87,8 @@ fn spread(gradient: &[f32], walk: Walk) -> Option<(Vec<f32>, (usize, usize))> {
     Some((out, (wide_height, wide_width)))
 }
 
-/// x (batch, inputs, from) as it came, gradient (batch, outputs, to) → (outputs, inputs, side, side). With `norm`, x went
-/// through what that does to each channel of each picture, and silu.
+/// x (batch, inputs, from) as it came, gradient (batch, outputs, to) → (outputs, inputs, side, side). With `norm`, x
+/// went through what that does to each channel of each picture, and silu.
 pub fn weights(way: Way, x: &[f32], norm: Option<&[Affine]>, gradient: &[f32]) -> Vec<f32> {
     if !way.doubles {
         let mut sums = Outer::new(way.outputs, way.inputs, way.side * way.side);

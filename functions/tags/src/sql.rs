@@ -1,0 +1,57 @@
+//! The SQL of tags.
+
+use domain::messages::TAG_EXISTS;
+use store::spec::{BY_NAME, DATE_FILTER, NEWEST, OLDEST, OWN};
+use store::{Column, Filter, FilterRule, Kind, Search, Sort, Spec, Tx, args};
+
+use crate::model::{NewTag, TagPatch};
+
+pub static TAGS: Spec = Spec {
+    name: "tags",
+    from: "tags t",
+    columns: &[
+        Column::new("id", "t.id", Kind::VersionedId),
+        Column::new("name", "t.name", Kind::Text),
+        Column::new("count", COUNT, Kind::Int),
+        Column::new("created_at", "t.created_at", Kind::Time),
+        Column::new("updated_at", "t.updated_at", Kind::Time),
+    ],
+    writable: OWN,
+    owner: "t.user_id",
+    filters: &[
+        Filter { name: "user", aliases: &["user_id"], rule: FilterRule::Users(USED_BY) },
+        Filter { name: "tag", aliases: &[], rule: FilterRule::IdsOrNames("t.id IN ({ids}) OR t.name IN ({names})") },
+        DATE_FILTER,
+    ],
+    search: Search::Contains("t.name"),
+    sorts: &[NEWEST, OLDEST, BY_NAME, Sort { name: "hot", aliases: &["count"], sql: COUNT, descending: true }],
+    ..Spec::EMPTY
+};
+
+/// The number of images with the tag that the caller sees.
+const COUNT: &str = "(SELECT count(*) FROM image_tags g JOIN images i ON i.id = g.image_id \
+    WHERE g.tag_id = t.id AND (i.public = 1 OR i.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1))";
+
+/// Tags on images of these users that the caller sees.
+const USED_BY: &str = "t.id IN (SELECT g.tag_id FROM image_tags g JOIN images i ON i.id = g.image_id \
+    WHERE i.user_id IN ({ids}) AND (i.public = 1 OR i.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1))";
+
+pub fn insert(tx: &mut Tx, tag: &NewTag) {
+    tx.unique("tags.name", TAG_EXISTS.on("name"));
+    tx.exec(
+        "INSERT INTO tags (name, user_id, created_at, updated_at) VALUES (:name, :me, :now, :now)",
+        args! { name: &tag.name },
+    );
+}
+
+pub fn update(tx: &mut Tx, id: i64, patch: &TagPatch) {
+    tx.unique("tags.name", TAG_EXISTS.on("name"));
+    tx.exec(
+        "UPDATE tags SET name = coalesce(:name, name), updated_at = max(:now, updated_at + 1) WHERE id = :id",
+        args! { id, name: &patch.name },
+    );
+}
+
+pub fn delete(tx: &mut Tx, id: i64) {
+    tx.exec("DELETE FROM tags WHERE id = :id", args! { id });
+}

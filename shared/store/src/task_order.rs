@@ -1,0 +1,97 @@
+//! The order of waiting tasks: what a task costs, when its turn comes, and when it will be done.
+//!
+//! The order is start-time fair queueing (Goyal, Vin and Cheng 1996) with tasks of equal weight. A task's `turn` is one
+//! after the user's last waiting task, or after the task served last, whichever is later. So users are served round
+//! robin however many tasks each has, the order is known at submission, and a position in it can be counted.
+
+use domain::Error;
+
+use crate::args;
+use crate::tx::Tx;
+
+/// A task to be submitted by the caller.
+pub struct NewTask<'a> {
+    /// For people.
+    pub name: &'a str,
+    /// Its images will be public.
+    pub public: bool,
+    /// JSON: `protocol::runner::DrawParams` and `tags`.
+    pub params: &'a str,
+    /// The prompt as `domain::search::index` has it.
+    pub search_text: &'a str,
+    /// Unique; finds the row within the transaction.
+    pub nonce: &'a str,
+    /// Its number in the points API, when it was submitted there.
+    pub task_no: Option<&'a str>,
+    /// Its model's name in `points_config`; without one the standard price of `task_type` applies.
+    pub model_name: Option<&'a str>,
+    /// `text_to_image` or `image_to_image`.
+    pub task_type: &'a str,
+    /// The number of images.
+    pub images: u32,
+    /// `domain::task::work`
+    pub work: f64,
+    /// Scheme and host of the links in its webhooks.
+    pub origin: &'a str,
+    /// The address of its own webhook; `webhooks::for_task` comes before.
+    pub webhook: Option<&'a str>,
+    /// Milliseconds from now.
+    pub deadline_ms: i64,
+}
+
+/// The price of one image: by the model's name, or the standard of the type.
+const PRICE: &str = "SELECT points_cost FROM points_config WHERE enabled = 1 \
+    AND ((:model_name IS NULL AND standard = 1 AND task_type = :task_type) OR model_name = :model_name)";
+
+/// Inserts a task that waits, and holds its cost. Fails the transaction with `insufficient_points`, or with `no_price`
+/// where none is configured.
+pub fn insert(tx: &mut Tx, task: &NewTask<'_>, no_price: impl Into<Error>) {
+    let price = args! { model_name: task.model_name, task_type: task.task_type };
+    tx.guard(no_price, &format!("EXISTS ({PRICE})"), price.clone());
+    const TURN: &str = "1 + max((SELECT turn FROM queue_clocks WHERE type = 'inference'), coalesce((SELECT max(turn) \
+        FROM tasks WHERE user_id = :me AND type = 'inference' AND status = 'waiting'), 0))";
+    const ENDPOINT: &str = "(SELECT id FROM webhooks WHERE user_id = :me AND url = :webhook AND standing = 0)";
+    let columns = args! {
+        name: task.name,
+        params: task.params,
+        public: task.public,
+        search_text: task.search_text,
+        nonce: task.nonce,
+        max_attempts: domain::task::MAX_ATTEMPTS,
+        deadline_ms: task.deadline_ms,
+        images: i64::from(task.images),
+        task_no: task.task_no,
+        work: task.work,
+        origin: task.origin,
+        webhook: task.webhook,
+    };
+    tx.exec(
+        format!(
+            "INSERT INTO tasks (name, type, status, params, public, pairs, nonce, max_attempts, user_id, not_before, \
+             hinted_at, deadline, cost, turn, task_no, model_name, task_type, work, origin, webhook_id, created_at, \
+             updated_at) \
+             VALUES (:name, 'inference', 'waiting', :params, :public, :search_text, :nonce, :max_attempts, :me, :now, \
+             :now, :now + :deadline_ms, :images * ({PRICE}), {TURN}, :task_no, :model_name, :task_type, :work, :origin, \
+             {ENDPOINT}, :now, :now)"
+        ),
+        price.into_iter().chain(columns),
+    );
+}
+
+/// The place in line of a task `t`, 1 for the next; null when it does not wait.
+pub const POSITION: &str = "CASE t.status WHEN 'waiting' THEN 1 + (SELECT count(*) FROM tasks w WHERE w.type = t.type \
+    AND w.status = 'waiting' AND (w.turn, w.id) < (t.turn, t.id)) END";
+
+/// Predicted seconds until the end of a task `t`: the work before it, shared by the runners there are, then its own, at
+/// the pace of the last twenty tasks. Null when none was done yet, no runner is there, or the task has ended.
+pub const ETA: &str = "(SELECT round(CASE t.status \
+    WHEN 'waiting' THEN max(t.not_before - :now, p.pace * (t.work + (coalesce((SELECT sum(w.work) FROM tasks w \
+    WHERE w.type = t.type AND w.status = 'waiting' AND (w.turn, w.id) < (t.turn, t.id)), 0) \
+    + coalesce((SELECT sum(r.work * (100 - r.progress) / 100.0) FROM tasks r \
+    WHERE r.type = t.type AND r.status = 'running'), 0)) \
+    / (SELECT nullif(count(*), 0) FROM servers s \
+    WHERE s.type = t.type AND s.last_seen > :now - 60000 AND s.status <> 'stopping'))) \
+    WHEN 'running' THEN p.pace * t.work * (100 - t.progress) / 100.0 END / 1000.0, 1) \
+    FROM (SELECT sum(d.finished_at - d.claimed_at) / sum(d.work) AS pace FROM (SELECT finished_at, claimed_at, work \
+    FROM tasks WHERE type = t.type AND status = 'success' AND claimed_at IS NOT NULL \
+    ORDER BY finished_at DESC LIMIT 20) d) p)";

@@ -1,0 +1,9 @@
+//! Submitting a task to the runners. Several APIs have words of their own for it; the form, the models it names, its
+//! price and its place in line are the same. This crate knows no address and no envelope.
+
+mod inference_form;
+mod model_refs;
+mod submission;
+
+pub use inference_form::{InferenceForm, LoraForm, draw_params};
+pub use submission::{Price, Submission, name_of};
