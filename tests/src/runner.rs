@@ -73,8 +73,8 @@ impl Runner {
         let answer = self.by.put(&self.edge, &key, &claim.lease, file.to_vec()).await.expect(200).json();
         let sha256 = domain::id::hex(&Sha256::digest(file));
         assert_eq!((&answer["key"], &answer["sha256"]), (&json!(key), &json!(sha256)));
-        let (width, height) = (claim.params.width, claim.params.height);
-        let seed = claim.params.seed + u32::from(name);
+        let params = claim.draw_params().expect("an inference task");
+        let (width, height, seed) = (params.width, params.height, params.seed + u32::from(name));
         Output { key, size: file.len() as u64, sha256, width, height, seed, nsfw: None, embedding: None }
     }
 }

@@ -5,7 +5,7 @@ mod outputs;
 use domain::messages::{INTERNAL, STALE_LEASE};
 use domain::{Error, phrases};
 use protocol::runner::{
-    Claim, ClaimRequest, DrawParams, Failed, LeaseRef, Progress, ProgressReply, Succeeded, callback_id, is_output_key,
+    Claim, ClaimRequest, Failed, LeaseRef, Progress, ProgressReply, Succeeded, Work, callback_id, is_output_key,
 };
 use protocol::webhook::TOLERANCE;
 use serde::Serialize;
@@ -41,11 +41,11 @@ pub async fn claim(ctx: RequestCtx, body: Body) -> Result {
     // No row: nothing waits, and the hinted task was claimed or has ended.
     let row = outcome.row(claimed).ok_or_else(|| STALE_LEASE.error())?;
     let (task_id, attempt) = row.int("id").zip(row.int("attempt")).ok_or_else(|| INTERNAL.error())?;
-    let params: DrawParams = parse(row.text("params").unwrap_or_default().as_bytes())?;
+    let work = Work::Inference(parse(row.text("params").unwrap_or_default().as_bytes())?);
     ctx.publish_all(watch::events(&tasks::FRAMES, outcome.rows(change)));
     // A lease now runs: the sweeper has to see whether it runs out.
     ctx.wake_sweeper();
-    json(&Claim { task_id, attempt, lease, lease_ms, params })
+    json(&Claim { task_id, attempt, lease, lease_ms, work, state: None })
 }
 
 pub async fn progress(ctx: RequestCtx, body: Body) -> Result {

@@ -23,12 +23,13 @@ pub const CLAIM: Shape = Shape::Object(&[
     Property::new("attempt", Shape::Int, "Number of this attempt, from 1."),
     Property::new("lease", Shape::Text, "32 hex digits; every callback repeats it."),
     Property::new("lease_ms", Shape::Int, "Milliseconds the lease holds without a callback."),
+    Property::new("type", Shape::OneOf(&["inference", "training"]), "What `params` are."),
     Property::new("params", DRAW_PARAMS, "The work."),
 ]);
 
 #[cfg(test)]
 mod tests {
-    use protocol::runner::{AdapterKind, Checkpoint, Claim, DrawParams, Lora, ProgressReply};
+    use protocol::runner::{AdapterKind, Checkpoint, Claim, DrawParams, Lora, ProgressReply, Work};
     use serde_json::json;
     use testkit::assert_shape;
 
@@ -75,7 +76,14 @@ mod tests {
             ..least.clone()
         };
         for params in [least, most] {
-            let claim = Claim { task_id: 1, attempt: 1, lease: "0".into(), lease_ms: 1, params };
+            let claim = Claim {
+                task_id: 1,
+                attempt: 1,
+                lease: "0".into(),
+                lease_ms: 1,
+                work: Work::Inference(params),
+                state: None,
+            };
             assert_shape(&CLAIM, &json!(claim));
         }
         assert_shape(&PROGRESS, &json!(ProgressReply { cancel: true }));

@@ -129,7 +129,12 @@ impl Runner<'_> {
             Ok(claim) => {
                 self.claims.well();
                 self.now(Status::Working);
-                let Claim { task_id, attempt, ref params, .. } = claim;
+                let Claim { task_id, attempt, .. } = claim;
+                // The edge hands out tasks of the type that this runner registered for.
+                let Some(params) = claim.draw_params() else {
+                    warn!(task = task_id, "the edge handed out a training");
+                    return self.ack(message).await;
+                };
                 info!(task = task_id, attempt, pictures = params.n, hint = task, "claimed");
                 let mut job = DrawJob::new(self.files.own.first(), params.clone());
                 job.preview_every = self.config.preview_every(job.steps());

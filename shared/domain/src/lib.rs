@@ -22,6 +22,7 @@ pub mod task_errors;
 pub mod task_number;
 pub mod text;
 pub mod time;
+pub mod training;
 pub mod url_policy;
 
 pub use error::{Error, Kind, Message};

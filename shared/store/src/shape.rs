@@ -82,6 +82,7 @@ pub const TASK_DATA: Shape = Shape::Object(&[
     Property::optional("steps", Shape::Int, "Steps in all, while the task runs."),
     Property::optional("eta_seconds", Shape::Number, "Predicted seconds until the end, while the task runs."),
     Property::optional("phase", Shape::OneOf(&["fetching", "loading"]), "What happens before the first step."),
+    Property::optional("loss", Shape::Number, "Of the last step of a training, while it runs."),
     Property::optional("images", TASK_IMAGES, "The result, at the end."),
 ]);
 

@@ -69,7 +69,7 @@ async fn forged_late_and_repeated_callbacks_change_nothing() {
     let (holder, stranger) = (Runner::register(edge).await, Runner::register(edge).await);
     let task = ann.submit(&json!({"n": 2})).await;
     let claim = holder.claim(task).await;
-    assert_eq!((claim.attempt, claim.lease_ms, claim.params.n), (1, 600_000, 2));
+    assert_eq!((claim.attempt, claim.lease_ms, claim.draw_params().expect("an inference task").n), (1, 600_000, 2));
     stranger.try_claim(task).await.refused(409, "stale_lease");
     assert!(!holder.progress(&held(&claim, 4), 2, 8).await);
     // Reordered and repeated: heard, and nothing more.

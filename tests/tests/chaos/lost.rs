@@ -29,7 +29,7 @@ async fn a_lease_that_runs_out_gives_the_task_to_the_next() {
     lost.put(&first, 1, &picture(64, 64, 1)).await;
     // From here on the first says nothing.
     let second = claim_again(&next, task).await;
-    assert_eq!((second.attempt, second.params.seed), (2, first.params.seed));
+    assert_eq!((second.attempt, &second.work), (2, &first.work));
     assert_ne!(second.lease, first.lease);
     let output = next.put(&second, 2, &picture(64, 64, 2)).await;
     next.say("succeeded", &held(&second, 1), &json!({"outputs": [output]})).await.expect(200);

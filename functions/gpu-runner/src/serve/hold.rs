@@ -78,7 +78,7 @@ impl<'a> Hold<'a> {
         let held = self.next();
         let id = callback_id(&held);
         let Note { step, steps, eta_seconds, phase, .. } = *note;
-        let body = Progress { lease: held, step, steps, eta_seconds, preview, phase };
+        let body = Progress { lease: held, step, steps, eta_seconds, preview, phase, loss: None };
         let answer = self.edge.callback("progress", &id, &body, self.patience()).await?;
         let reply: ProgressReply = http::json(&answer)?;
         self.until.set(asked + lease(&self.claim));

@@ -110,7 +110,7 @@ async fn work(
     if let Err(error) = backend::check(&job.params) {
         return not_drawn(error);
     }
-    (job.from, job.mask) = match inputs::load(hold).await {
+    (job.from, job.mask) = match inputs::load(hold, &job.params).await {
         Ok(inputs) => inputs,
         Err(end) => return end,
     };

@@ -45,7 +45,7 @@ impl From<io::Error> for Lack {
 
 /// Finds or fetches what the job is drawn with.
 pub async fn load(hold: &Hold<'_>, files: &Files, tracker: &Tracker, job: &mut DrawJob) -> Result<(), End> {
-    let (task, attempt, params) = (hold.claim.task_id, hold.claim.attempt, &hold.claim.params);
+    let (task, attempt, params) = (hold.claim.task_id, hold.claim.attempt, job.params.clone());
     let model = params.model.iter().map(Wanted::from);
     let all: Vec<i64> = params.loras.iter().map(Wanted::from).chain(model).map(|wanted| wanted.id).collect();
     let fetching = Fetching { hold, files, tracker, in_use: &all };

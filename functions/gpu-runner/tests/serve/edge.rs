@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::Id;
 use protocol::runner::{
-    Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, input_path, is_output_key, lora_path, model_path, runner_id,
+    Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, Work, input_path, is_output_key, lora_path, model_path, runner_id,
 };
 use protocol::webhook::{Secret, derive};
 use serde_json::{Value, json};
@@ -370,7 +370,17 @@ impl Inner {
         task.attempt = 1;
         let lease = format!("{id:032x}");
         task.lease = Some(lease.clone());
-        (200, json!(Claim { task_id: id, attempt: 1, lease, lease_ms, params: task.params.clone() }))
+        (
+            200,
+            json!(Claim {
+                task_id: id,
+                attempt: 1,
+                lease,
+                lease_ms,
+                work: Work::Inference(task.params.clone()),
+                state: None
+            }),
+        )
     }
 
     fn held(&mut self, call: &Call) -> (u16, Value) {

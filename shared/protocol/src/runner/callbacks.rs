@@ -3,7 +3,7 @@
 use domain::Id;
 use serde::{Deserialize, Serialize};
 
-use super::DrawParams;
+use super::{DrawParams, SavedState, TrainParams};
 
 /// The header that names the runner on signed callbacks, as `runner_id`.
 pub const RUNNER_HEADER: &str = "x-runner-id";
@@ -30,7 +30,31 @@ pub struct Claim {
     /// Milliseconds the lease holds without a callback.
     pub lease_ms: i64,
     /// The work.
-    pub params: DrawParams,
+    #[serde(flatten)]
+    pub work: Work,
+    /// Where a training goes on that an earlier attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<SavedState>,
+}
+
+/// What a claimed task asks for: `type` and `params`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "params", rename_all = "snake_case")]
+pub enum Work {
+    /// Draw images.
+    Inference(DrawParams),
+    /// Train a model.
+    Training(TrainParams),
+}
+
+impl Claim {
+    /// The parameters of an inference task; None for a training.
+    pub fn draw_params(&self) -> Option<&DrawParams> {
+        match &self.work {
+            Work::Inference(params) => Some(params),
+            Work::Training(_) => None,
+        }
+    }
 }
 
 /// Names a leased attempt; every callback about a task begins with these fields.
@@ -57,9 +81,9 @@ pub struct Progress {
     /// The attempt.
     #[serde(flatten)]
     pub lease: LeaseRef,
-    /// Denoising steps done.
+    /// Denoising or optimizer steps done.
     pub step: u32,
-    /// Denoising steps in all.
+    /// Steps in all.
     pub steps: u32,
     /// Predicted seconds until the end.
     pub eta_seconds: f64,
@@ -69,6 +93,9 @@ pub struct Progress {
     /// What happens before the first step; absent from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
+    /// Loss of the last step of a training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
 }
 
 /// What a runner does before the first step.

@@ -15,7 +15,7 @@ pub fn record_object(tx: &mut Tx, task_id: i64, key: &str) {
 
 /// Extends the lease and shows the progress, unless this report or a later one was seen. Yields `cancel_requested`.
 pub fn progress(tx: &mut Tx, progress: &Progress, lease_ms: i64) -> StmtIndex {
-    let Progress { lease, step, steps, eta_seconds, preview, phase } = progress;
+    let Progress { lease, step, steps, eta_seconds, preview, phase, loss } = progress;
     // 100 is for a result that is stored.
     let percent = (u64::from(*step) * 100 / u64::from((*steps).max(1))).min(99) as i64;
     let task_id = lease.task_id;
@@ -23,7 +23,7 @@ pub fn progress(tx: &mut Tx, progress: &Progress, lease_ms: i64) -> StmtIndex {
         "UPDATE tasks SET progress = max(progress, :percent), last_seq = :seq, lease_until = :now + :lease_ms, \
          seq = seq + 1, updated_at = :now, data = json_patch(json_object(\
          'image_url', coalesce(:preview, json_extract(data, '$.image_url')), 'step', CAST(:step AS INTEGER), \
-         'steps', CAST(:steps AS INTEGER), 'eta_seconds', round(:eta_seconds, 1)), json_object('phase', :phase)) \
+         'steps', CAST(:steps AS INTEGER), 'eta_seconds', round(:eta_seconds, 1)), json_object('phase', :phase, 'loss', :loss)) \
          WHERE id = :task_id AND last_seq < :seq",
         args! {
             task_id,
@@ -36,6 +36,7 @@ pub fn progress(tx: &mut Tx, progress: &Progress, lease_ms: i64) -> StmtIndex {
             eta_seconds,
             // json_patch leaves a null out.
             phase: phase.map(|phase| phase.as_str()),
+            loss,
         },
     );
     tx.exec("SELECT cancel_requested FROM tasks WHERE id = :task_id", args! { task_id })

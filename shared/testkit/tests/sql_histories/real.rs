@@ -140,6 +140,7 @@ impl Real {
                     eta_seconds: 1.0,
                     preview: Some(key(0)),
                     phase: None,
+                    loss: None,
                 };
                 tasks::record_object(&mut tx, task, &key(0));
                 heard = Some(tasks::progress(&mut tx, &progress, LEASE_MS));
