@@ -60,6 +60,9 @@ pub trait Backend: Send {
     /// The models in memory, the one used last at the end.
     fn loaded(&self) -> Vec<Loaded>;
 
+    /// Unloads models that do not fit any more since a training reserved memory.
+    fn fit(&mut self) {}
+
     /// Draws all pictures of a job. Picture i has seed + i and is the same whatever `n` is.
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError>;
 }

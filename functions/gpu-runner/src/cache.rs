@@ -1,8 +1,10 @@
 //! Expensive things, kept until the memory they take is wanted: what was used longest ago goes first.
 
+use crate::memory_budget::MemoryBudget;
+
 pub struct Cache<K, V> {
-    /// Bytes; without a budget the last one used is kept.
-    budget: Option<u64>,
+    /// Without a limit the last one used is kept.
+    budget: MemoryBudget,
     /// The last one used is the last one here.
     entries: Vec<Entry<K, V>>,
 }
@@ -14,8 +16,8 @@ struct Entry<K, V> {
 }
 
 impl<K: PartialEq, V> Cache<K, V> {
-    pub fn new(budget: Option<u64>) -> Self {
-        Self { budget, entries: Vec::new() }
+    pub fn new(budget: impl Into<MemoryBudget>) -> Self {
+        Self { budget: budget.into(), entries: Vec::new() }
     }
 
     pub fn get(&mut self, key: &K) -> Option<&mut V> {
@@ -35,9 +37,16 @@ impl<K: PartialEq, V> Cache<K, V> {
         self.shrink(self.entries.len().min(1), bytes)
     }
 
+    /// Lets go of what does not fit any more since others reserved memory.
+    pub fn fit(&mut self) {
+        if self.budget.left().is_some() {
+            self.shrink(0, 0);
+        }
+    }
+
     fn shrink(&mut self, stay: usize, bytes: u64) -> bool {
         let last = self.entries.len() - stay;
-        let Some(budget) = self.budget else {
+        let Some(budget) = self.budget.left() else {
             self.entries.drain(..last);
             return true;
         };
@@ -97,8 +106,29 @@ mod tests {
     }
 
     #[test]
+    fn what_others_reserve_is_given_up_when_asked() {
+        let budget = MemoryBudget::new(Some(100));
+        let mut cache = Cache::new(budget.clone());
+        for key in [1, 2, 3] {
+            assert!(cache.make_room(30));
+            cache.insert(key, 30, 'a');
+        }
+        let reserved = budget.reserve(40).unwrap();
+        assert!(!cache.make_room(61));
+        assert_eq!(keys(&cache), [1, 2, 3]);
+        cache.fit();
+        assert_eq!(keys(&cache), [2, 3]);
+        drop(reserved);
+        assert!(cache.make_room(40) && keys(&cache) == [2, 3]);
+        let _all = budget.reserve(100).unwrap();
+        cache.fit();
+        assert!(keys(&cache).is_empty());
+    }
+
+    #[test]
     fn without_a_budget_one_is_kept() {
         let mut cache = filled(None);
+        cache.fit();
         assert_eq!(keys(&cache), [3]);
         assert!(cache.make_room_beside_last(u64::MAX));
         assert_eq!(keys(&cache), [3]);

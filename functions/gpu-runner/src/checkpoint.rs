@@ -1,9 +1,11 @@
 //! A model as one file, named as Stable Diffusion was first published and as the web UIs exchange them: what it is,
 //! what its configurations would be, and where in it the tensors of the diffusers layout are. Only safetensors.
 //!
-//! There is no vocabulary in such a file: see `vocabulary`.
+//! There is no vocabulary in such a file: see `vocabulary`. Files that this program writes of unusual models have one,
+//! and their configurations: see `embedded`.
 
 mod configs;
+pub(crate) mod embedded;
 mod kind;
 mod layout;
 pub(crate) mod names;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use candle_nn::var_builder::SimpleBackend;
 use serde_json::Value;
 
+use embedded::TokenizerFiles;
 pub use kind::Kind;
 use kind::{UNET, VAE};
 pub(crate) use layout::Layout;
@@ -63,6 +66,12 @@ impl Checkpoint {
         for (part, config) in [("unet", unet), ("vae", vae), ("scheduler", scheduler)] {
             configs.insert(part, Config::from_value(config)?);
         }
+        let mut embedded = embedded::configs(&weights)?;
+        for (part, config) in &mut configs {
+            if let Some(told) = embedded.remove(*part) {
+                *config = told;
+            }
+        }
         let (path, tokenizer) = (path.to_path_buf(), tokenizer.map(Path::to_path_buf));
         let layout = Layout { kind, blocks, vae_levels };
         Ok(Self { layout, weights: Arc::new(weights), configs, path, tokenizer })
@@ -104,12 +113,22 @@ impl Parts for Checkpoint {
     }
 
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> Result<Tokenizer, DrawError> {
+        if let Some(files) = embedded::tokenizer_files(&self.weights, part)? {
+            return embedded::tokenizer(&files, length, words);
+        }
         let dir = vocabulary::find(self.tokenizer.as_deref(), &self.path, part)?;
         // The words are those of CLIP in all of them. What follows the end of a text is the end again for CLIP's
         // encoder and the first word for OpenCLIP's.
         let texts = self.layout.kind.encoders().iter().zip(self.layout.kind.family().texts());
         let open_clip = texts.into_iter().any(|(encoder, (_, name))| *name == part && encoder.open_clip);
         Ok(Tokenizer::load(&dir, length, words)?.padded(open_clip.then_some(0)))
+    }
+
+    fn tokenizer_files(&self, part: &str) -> Result<TokenizerFiles, DrawError> {
+        match embedded::tokenizer_files(&self.weights, part)? {
+            Some(files) => Ok(files),
+            None => embedded::read_tokenizer(&vocabulary::find(self.tokenizer.as_deref(), &self.path, part)?),
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Code {
     DatasetEmpty,
     /// Something in it can't be learned from.
     DatasetInvalid,
+    /// More images than a training takes.
+    DatasetTooLarge,
     /// The caller asked to stop.
     Canceled,
     /// The device ran out of memory.
@@ -88,6 +90,7 @@ impl Code {
             Code::DatasetNotFound => "dataset_not_found",
             Code::DatasetEmpty => "dataset_empty",
             Code::DatasetInvalid => "dataset_invalid",
+            Code::DatasetTooLarge => "dataset_too_large",
             Code::Canceled => "canceled",
             Code::OutOfMemory => "out_of_memory",
             Code::Internal => "internal",

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod device;
 mod error;
 pub mod hub;
+pub mod memory_budget;
 pub mod models;
 pub mod nn;
 pub mod noise;

@@ -13,6 +13,9 @@ use crate::{Code, DrawError};
 
 /// CLIP's words, as published with it; all else in them is bytes.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+/// The files of a tokenizer's directory that are looked at.
+pub const FILES: [&str; 5] =
+    ["tokenizer_config.json", "special_tokens_map.json", "tokenizer.json", "vocab.json", "merges.txt"];
 /// A vocabulary of 50,000 words is 3 MB.
 const MAX_BYTES: u64 = 64 << 20;
 /// Longer prompts are cut here before they are split into tokens; the API takes none of this length.

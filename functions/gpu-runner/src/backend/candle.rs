@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::{Backend, Control, DrawJob, Loaded, Picture, Progress};
 use crate::cache::Cache;
 use crate::device::Compute;
+use crate::memory_budget::MemoryBudget;
 use crate::pipeline::{Model, memory};
 use crate::schedulers::Sampler;
 use crate::{Code, DrawError};
@@ -29,7 +30,7 @@ impl CandleBackend {
 
     /// With so many bytes for models and what they draw: several models stay loaded, and what can't fit is refused.
     /// Otherwise the last model stays.
-    pub fn with_memory(self, budget: Option<u64>) -> Self {
+    pub fn with_memory(self, budget: impl Into<MemoryBudget>) -> Self {
         Self { models: Cache::new(budget), ..self }
     }
 
@@ -73,6 +74,10 @@ impl Backend for CandleBackend {
 
     fn loaded(&self) -> Vec<Loaded> {
         self.models.entries().map(|(path, bytes)| Loaded { path: path.clone(), bytes }).collect()
+    }
+
+    fn fit(&mut self) {
+        self.models.fit();
     }
 
     fn draw(&mut self, job: &DrawJob, events: &mut dyn FnMut(Progress) -> Control) -> Result<Vec<Picture>, DrawError> {

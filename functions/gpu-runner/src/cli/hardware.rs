@@ -41,7 +41,7 @@ impl Hardware {
 /// This machine's name and this process, for who gives none: several runners on one machine do not end each other.
 pub fn own_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).take(48).collect();
+    let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).take(40).collect();
     format!("{}-{}", if host.is_empty() { "runner" } else { &host }, std::process::id())
 }
 

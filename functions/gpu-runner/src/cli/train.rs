@@ -2,7 +2,6 @@
 
 mod options;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use crate::backend::Control;
 use crate::device::Choice;
 use crate::pipeline;
 use crate::train::data::{Batches, Directory, Options as Pictures};
-use crate::train::export::{About, Base, Learning, check_directory, result, untold};
+use crate::train::export::{About, Base, Learning, check_directory, facts, result, untold};
 use crate::train::samples::{Sampler, Samples};
 use crate::train::{Examples, Identity, State, train};
 use options::{Options, Type};
@@ -93,7 +92,7 @@ impl Train {
         let parts = pipeline::open(&path, self.tokenizer.as_deref())?;
         if self.kind == Type::Ckp && self.one_file() {
             for untold in untold(&*parts)? {
-                eprintln!("warning: one file does not tell {untold}; a directory (--out without .safetensors) does");
+                eprintln!("warning: of one file other programs do not know {untold}; a directory does tell them");
             }
         }
         let resolution = self.resolution.map_or_else(|| pipeline::side(&*parts), Ok)?;
@@ -104,13 +103,7 @@ impl Train {
 
         let state = State::open(&beside(&self.out, "state"), Identity::of(&plan, &*examples, &base.hash))?;
         let title = self.out.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let facts = BTreeMap::from([
-            ("ss_max_train_steps".to_string(), plan.course.steps.to_string()),
-            ("ss_num_train_images".to_string(), examples.len().to_string()),
-            ("ss_dataset_sha256".to_string(), examples.fingerprint()),
-            ("ss_learning_rate".to_string(), plan.course.rate.peak.to_string()),
-            ("ss_seed".to_string(), plan.seed.to_string()),
-        ]);
+        let facts = facts(&plan, &*examples);
         let about = About { base: &base, title, resolution, trigger: self.trigger.clone(), facts };
         let samples = self.samples(resolution)?;
         let shown = beside(&self.out, "samples");

@@ -5,8 +5,8 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Code, DrawError};
@@ -20,7 +20,7 @@ pub const WIDTH: RangeInclusive<usize> = 1..=65_536;
 pub const COUNT: RangeInclusive<usize> = 1..=1_024;
 
 /// One configuration file: its keys, and what to say when one is wrong.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct Config {
     keys: Map<String, Value>,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::parts::{Family, Parts};
 use crate::DrawError;
+use crate::checkpoint::embedded::{TokenizerFiles, read_tokenizer};
 use crate::models::config::{Config, invalid, unsupported};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
@@ -52,6 +53,10 @@ impl Parts for Directory {
 
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> Result<Tokenizer, DrawError> {
         Tokenizer::load(&self.dir.join(part), length, words)
+    }
+
+    fn tokenizer_files(&self, part: &str) -> Result<TokenizerFiles, DrawError> {
+        read_tokenizer(&self.dir.join(part))
     }
 }
 

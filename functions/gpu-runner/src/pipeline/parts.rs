@@ -4,6 +4,7 @@
 use candle_nn::var_builder::SimpleBackend;
 
 use crate::DrawError;
+use crate::checkpoint::embedded::TokenizerFiles;
 use crate::models::config::Config;
 use crate::tokenizer::Tokenizer;
 
@@ -66,4 +67,7 @@ pub trait Parts {
 
     /// `length` is the number of positions and `words` the number of embeddings of the text encoder it is for.
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> Result<Tokenizer, DrawError>;
+
+    /// The files of a tokenizer, to be written again.
+    fn tokenizer_files(&self, part: &str) -> Result<TokenizerFiles, DrawError>;
 }

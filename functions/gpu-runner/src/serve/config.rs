@@ -1,12 +1,16 @@
 //! What `serve` is told: where the edge is, who this runner is, how fast it goes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use candle_core::Device;
 use protocol::runner::Register;
 use reqwest::Url;
 
 use super::own::OwnModel;
+use super::task_type::TaskType;
+use crate::memory_budget::MemoryBudget;
 
 /// No `Debug`: it holds secrets.
 #[derive(Clone)]
@@ -17,8 +21,10 @@ pub struct Config {
     /// Up to and including `…/accounts/{account}`.
     pub queue: Url,
     pub queue_token: String,
-    /// How this runner presents itself; `kind` is also the name of its queue.
+    /// How this runner presents itself; `TaskType::register` sets name and `kind` of each registration.
     pub register: Register,
+    /// Which tasks it takes, each type once.
+    pub types: Vec<TaskType>,
     /// The models it has. It draws with the first where a task names none.
     pub models: Vec<OwnModel>,
     /// Where models of the edge are kept.
@@ -27,7 +33,28 @@ pub struct Config {
     pub cache_size: u64,
     /// A preview after every so many steps of a picture, 0 for none; by default after every fifth of them.
     pub preview_every: Option<u32>,
+    pub training: TrainingOptions,
     pub pace: Pace,
+}
+
+/// How tasks of type training are carried out.
+#[derive(Clone)]
+pub struct TrainingOptions {
+    pub device: Device,
+    /// A directory with the vocabulary for models in one file.
+    pub tokenizer: Option<PathBuf>,
+    /// Bytes that models, drawings and a training may take together.
+    pub memory: MemoryBudget,
+    /// Bytes of it that a training leaves to drawing.
+    pub kept_for_drawing: u64,
+    /// Time between two uploads of the training state.
+    pub state_every: Duration,
+    /// Steps between two uploads of the training state, beside those that the time brings; 0 for none.
+    pub state_every_steps: u32,
+    /// A sample after every so many steps, 0 for none. By default after every tenth of the steps, at most one in 30 s.
+    pub sample_every: Option<u32>,
+    /// Called on the training thread after each step, with the number of steps done. A test paces a training by it.
+    pub after_step: Option<Arc<dyn Fn(usize) + Send + Sync>>,
 }
 
 impl Config {
@@ -56,6 +83,10 @@ pub struct Pace {
     pub inputs: Duration,
     /// The same for a piece of a model's file, and how long one call for it may take.
     pub weights: Duration,
+    /// For how long after its lease a training goes on, and its result is offered, while the edge does not answer.
+    pub outage: Duration,
+    /// The shortest time between two progress reports of a training, whose steps may be many a second.
+    pub training_report: Duration,
     /// How long the task in hand may go on after the wish to stop.
     pub grace: Duration,
 }
@@ -82,6 +113,8 @@ impl Default for Pace {
             call: Duration::from_secs(30),
             inputs: Duration::from_secs(45),
             weights: Duration::from_secs(300),
+            outage: Duration::from_secs(1800),
+            training_report: Duration::from_millis(500),
             grace: Duration::from_secs(20),
         }
     }

@@ -1,6 +1,7 @@
 //! The thread that owns the backend. It takes one order at a time and outlives whatever is wrong with one: after a
 //! panic the next order finds a new thread with a new backend.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use protocol::runner::Phase;
 use tokio::sync::oneshot;
 
+use super::drawing_gate::DrawingGate;
 use super::presence::Board;
 use super::tracker::Tracker;
 use crate::backend::{Backend, DrawJob, Sight};
@@ -21,13 +23,18 @@ pub struct Drawer {
     make: MakeBackend,
     /// Told of the models in memory as they change.
     board: Board,
-    orders: Option<mpsc::Sender<Order>>,
+    gate: Arc<DrawingGate>,
+    orders: RefCell<Option<mpsc::Sender<Order>>>,
 }
 
-struct Order {
-    job: DrawJob,
-    tracker: Arc<Tracker>,
-    reply: oneshot::Sender<Result<Vec<Drawn>, DrawError>>,
+enum Order {
+    Draw {
+        job: Box<DrawJob>,
+        tracker: Arc<Tracker>,
+        reply: oneshot::Sender<Result<Vec<Drawn>, DrawError>>,
+    },
+    /// Unload what does not fit any more.
+    Fit(oneshot::Sender<()>),
 }
 
 /// A picture, ready to be stored.
@@ -40,28 +47,45 @@ pub struct Drawn {
 }
 
 impl Drawer {
-    pub fn new(make: MakeBackend, board: Board) -> Self {
-        Self { make, board, orders: None }
+    pub fn new(make: MakeBackend, board: Board, gate: Arc<DrawingGate>) -> Self {
+        Self { make, board, gate, orders: RefCell::new(None) }
     }
 
-    /// Draws a job. A job before it that was told to stop has up to one step to do so.
-    pub async fn draw(&mut self, job: &DrawJob, tracker: &Arc<Tracker>) -> Result<Vec<Drawn>, DrawError> {
+    /// Draws a job; trainings wait meanwhile. A job before it that was told to stop has up to one step to do so.
+    pub async fn draw(&self, job: &DrawJob, tracker: &Arc<Tracker>) -> Result<Vec<Drawn>, DrawError> {
+        let _drawing = self.gate.enter();
         // The second time when the thread had ended, or ended before it came to this order.
         for _ in 0..2 {
-            let orders = match &self.orders {
-                Some(orders) => orders,
-                None => self.orders.insert(start(self.make.clone(), self.board.clone())?),
-            };
+            let orders = self.orders()?;
             let (reply, answer) = oneshot::channel();
-            let order = Order { job: job.clone(), tracker: tracker.clone(), reply };
+            let order = Order::Draw { job: Box::new(job.clone()), tracker: tracker.clone(), reply };
             if orders.send(order).is_ok()
                 && let Ok(drawn) = answer.await
             {
                 return drawn;
             }
-            self.orders = None;
+            self.orders.replace(None);
         }
         Err(DrawError::new(Code::Internal, "the drawing thread keeps ending"))
+    }
+
+    /// Has models unloaded that do not fit any more. A drawing under way ends first.
+    pub async fn fit(&self) {
+        // Without a thread nothing is loaded.
+        let orders = self.orders.borrow().clone();
+        let (reply, done) = oneshot::channel();
+        if orders.is_some_and(|orders| orders.send(Order::Fit(reply)).is_ok()) {
+            // An error is the end of the thread, and of its models.
+            let _ = done.await;
+        }
+    }
+
+    fn orders(&self) -> Result<mpsc::Sender<Order>, DrawError> {
+        let mut orders = self.orders.borrow_mut();
+        Ok(match &*orders {
+            Some(orders) => orders.clone(),
+            None => orders.insert(start(self.make.clone(), self.board.clone())?).clone(),
+        })
     }
 }
 
@@ -70,7 +94,16 @@ fn start(make: MakeBackend, board: Board) -> Result<mpsc::Sender<Order>, DrawErr
     let run = move || {
         let mut backend = make();
         board.loaded(backend.loaded());
-        for Order { job, tracker, reply } in orders {
+        for order in orders {
+            let (job, tracker, reply) = match order {
+                Order::Draw { job, tracker, reply } => (job, tracker, reply),
+                Order::Fit(reply) => {
+                    backend.fit();
+                    board.loaded(backend.loaded());
+                    let _ = reply.send(());
+                    continue;
+                }
+            };
             let drawn = catch_unwind(AssertUnwindSafe(|| draw(&mut *backend, &job, &tracker, &board)));
             let panicked = drawn.is_err();
             // Nobody may be waiting any more: the lease was lost, or the runner stops.

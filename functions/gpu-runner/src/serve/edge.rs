@@ -10,7 +10,8 @@ use bytes::Bytes;
 use domain::Id;
 use domain::id::hex;
 use protocol::runner::{
-    Claim, ClaimRequest, Heartbeat, LEASE_HEADER, LoadedModel, RUNNER_HEADER, Register, Registered, parse_runner_id,
+    Claim, ClaimRequest, Heartbeat, LEASE_HEADER, LoadedModel, RUNNER_HEADER, Register, Registered, UploadedPart,
+    parse_runner_id, part_path,
 };
 use protocol::webhook::Secret;
 use reqwest::{Client, Method, RequestBuilder, Url, header};
@@ -45,12 +46,13 @@ struct Session {
 const JSON: &str = "application/json";
 
 impl Edge {
-    pub fn new(config: &Config) -> Result<Self> {
+    /// `register` is how this runner presents itself.
+    pub fn new(config: &Config, register: Register) -> Result<Self> {
         Ok(Self {
             client: http::client(&config.edge, config.pace.call)?,
             base: config.edge.clone(),
             registration_token: config.registration_token.clone(),
-            register: config.register.clone(),
+            register,
             pace: config.pace,
             session: Mutex::new(None),
         })
@@ -126,9 +128,42 @@ impl Edge {
         self.signed(request, &format!("put_{key}"), png, at_most).await.map(drop)
     }
 
+    /// `PUT /callbacks/part/…`: a part of an upload.
+    pub async fn put_part(
+        &self,
+        (key, number): (&str, u16),
+        lease: &str,
+        part: Bytes,
+        at_most: Duration,
+    ) -> Result<UploadedPart, Fault> {
+        let request = self
+            .client
+            .request(Method::PUT, http::join(&self.base, &format!("callbacks/{}", part_path(key, number))))
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .header(LEASE_HEADER, lease)
+            .timeout(at_most);
+        http::json(&self.signed(request, &format!("put_{key}/{number}"), part, at_most).await?)
+    }
+
     /// `GET /callbacks/{path}`: what the edge keeps or fetches for the task under this lease, of at most `most` bytes.
     pub async fn get(&self, path: &str, lease: &str, most: usize, at_most: Duration) -> Result<Bytes, Fault> {
         self.get_with(self.getting(path), path, lease, most, at_most).await
+    }
+
+    /// The same with `?after={id}`, which is not signed.
+    pub async fn get_after(
+        &self,
+        path: &str,
+        after: Option<Id>,
+        lease: &str,
+        most: usize,
+        at_most: Duration,
+    ) -> Result<Bytes, Fault> {
+        let request = match after {
+            Some(after) => self.getting(&format!("{path}?after={after}")),
+            None => self.getting(path),
+        };
+        self.get_with(request, path, lease, most, at_most).await
     }
 
     /// The same for a part of it.

@@ -46,6 +46,53 @@ impl Failure {
         Self { code: "model_unavailable", message: "The file of the model could not be had.".into(), retryable }
     }
 
+    /// The images of a dataset could not be had: they are gone, or another time they may be there.
+    pub fn dataset_missing(retryable: bool) -> Self {
+        Self { code: "dataset_missing", message: "The images to learn from could not be had.".into(), retryable }
+    }
+
+    /// The state of an earlier attempt could not be had, and another time it may.
+    pub fn state_missing() -> Self {
+        let message = "The state of the training could not be had.".into();
+        Self { code: "state_unavailable", message, retryable: true }
+    }
+
+    /// Memory that a training takes and that this runner has not. Both in bytes.
+    pub fn too_large(needed: u64, left: u64) -> Self {
+        let message = format!(
+            "The training takes about {} MiB of memory, and this runner has {} MiB for it: a lower resolution, batch \
+             size or rank takes less.",
+            needed >> 20,
+            left >> 20
+        );
+        Self { code: Code::OutOfMemory.as_str(), message, retryable: true }
+    }
+
+    /// Disk trouble of this runner.
+    pub fn no_disk() -> Self {
+        let message = "The runner has no place for the files of this task.".into();
+        Self { code: Code::StateFailed.as_str(), message, retryable: true }
+    }
+
+    /// A training that failed, by the error of its thread.
+    pub fn training(error: &DrawError) -> Self {
+        let tell = |message: String| Self { code: error.code.as_str(), message, retryable: error.retryable() };
+        match error.code {
+            // About the user's images and numbers, without paths.
+            Code::DatasetInvalid
+            | Code::DatasetEmpty
+            | Code::DatasetTooLarge
+            | Code::PlanInvalid
+            | Code::TrainingDiverged => tell(error.message.clone()),
+            Code::ModelUnsupported => tell("The model can't be trained.".into()),
+            Code::EncoderMissing => tell("The model can't be trained: its autoencoder has no encoder.".into()),
+            Code::Internal => tell("The runner failed while training.".into()),
+            // Files that were read and written before: it is the disk.
+            Code::StateFailed | Code::InvalidImage | Code::DatasetNotFound => Self::no_disk(),
+            _ => Self::from(error),
+        }
+    }
+
     /// The edge did not take the pictures or the list of them.
     pub fn result_refused() -> Self {
         Self { code: "result_refused", message: "The pictures could not be stored.".into(), retryable: true }
@@ -74,7 +121,7 @@ impl From<&DrawError> for Failure {
             Code::AdapterNotFound | Code::AdapterInvalid | Code::AdapterMismatch | Code::AdapterUnsupported => {
                 "A LoRA, embedding or hypernetwork can't be used with this model.".into()
             }
-            Code::DatasetNotFound | Code::DatasetEmpty | Code::DatasetInvalid => {
+            Code::DatasetNotFound | Code::DatasetEmpty | Code::DatasetInvalid | Code::DatasetTooLarge => {
                 "The pictures can't be learned from.".into()
             }
             Code::PlanInvalid | Code::StateMismatch | Code::StateFailed | Code::TrainingDiverged => {
@@ -97,5 +144,18 @@ mod tests {
             assert!(!told(code).message.contains("/srv") && told(code).retryable);
         }
         assert!(!told(Code::Canceled).retryable && !told(Code::WeightsShape).retryable);
+    }
+
+    #[test]
+    fn bad_data_of_a_training_is_explained_and_bad_disks_are_another_runners_chance() {
+        let of = |code| Failure::training(&DrawError::new(code, "/srv/cache/x"));
+        for code in [Code::DatasetInvalid, Code::DatasetTooLarge, Code::PlanInvalid] {
+            assert_eq!((of(code).code, of(code).retryable), (code.as_str(), false));
+            assert_eq!(of(code).message, "/srv/cache/x");
+        }
+        for code in [Code::StateFailed, Code::InvalidImage, Code::OutOfMemory, Code::Internal] {
+            assert!(of(code).retryable && !of(code).message.contains("/srv"), "{code:?}");
+        }
+        assert!(!of(Code::ModelUnsupported).retryable && !of(Code::ModelUnsupported).message.contains("/srv"));
     }
 }

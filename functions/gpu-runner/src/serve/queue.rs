@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::config::Config;
 use super::http::{self, Fault};
+use super::task_type::TaskType;
 
 /// For so long nobody else sees a pulled message: the time to claim and acknowledge.
 const VISIBILITY_MS: u32 = 30_000;
@@ -33,10 +34,11 @@ pub struct Message {
 }
 
 impl Queue {
-    pub fn new(config: &Config) -> Result<Self> {
+    /// The queue of a type of tasks.
+    pub fn new(config: &Config, of: TaskType) -> Result<Self> {
         Ok(Self {
             client: http::client(&config.queue, config.pace.call)?,
-            messages: http::join(&config.queue, &format!("queues/{}/messages", config.register.kind)),
+            messages: http::join(&config.queue, &format!("queues/{}/messages", of.as_str())),
             token: config.queue_token.clone(),
         })
     }

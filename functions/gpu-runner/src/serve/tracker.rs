@@ -1,5 +1,5 @@
-//! What the drawing thread says of its progress, kept for the async side: only the newest counts. The other way round,
-//! the word to stop.
+//! What the drawing or training thread says of its progress, kept for the async side: only the newest counts. The other
+//! way round, the word to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,10 +22,11 @@ pub struct Tracker {
 struct State {
     step: u32,
     steps: u32,
-    /// When the first step began: loading the model says nothing about the time left.
-    began: Option<Instant>,
+    /// When the first step began, and the steps done then: loading the model says nothing about the time left.
+    began: Option<(Instant, u32)>,
     preview: Option<Bytes>,
     phase: Option<Phase>,
+    loss: Option<f64>,
 }
 
 /// How far a job is, over all its pictures.
@@ -39,6 +40,8 @@ pub struct Note {
     pub preview: Option<Bytes>,
     /// What is done before the first step.
     pub phase: Option<Phase>,
+    /// Loss of the last step of a training.
+    pub loss: Option<f64>,
 }
 
 impl Tracker {
@@ -57,15 +60,16 @@ impl Tracker {
 
     /// Called by the drawing thread.
     pub fn note(&self, progress: Progress) -> Control {
-        if self.stopped.load(Ordering::Relaxed) {
+        if self.is_stopped() {
             return Control::Cancel;
         }
         // A preview that can't be encoded is none.
         let preview = progress.preview.as_ref().and_then(|rgb| crate::png::encode(rgb, &[]).ok());
         let mut state = self.state();
-        state.step = (progress.picture * progress.steps + progress.step) as u32;
+        let step = (progress.picture * progress.steps + progress.step) as u32;
+        state.step = step;
         state.steps = (progress.pictures * progress.steps) as u32;
-        state.began.get_or_insert_with(Instant::now);
+        state.began.get_or_insert_with(|| (Instant::now(), step));
         state.phase = None;
         if let Some(preview) = preview {
             state.preview = Some(preview.into());
@@ -73,6 +77,26 @@ impl Tracker {
         drop(state);
         self.changed.notify_one();
         Control::Continue
+    }
+
+    /// The step that a training goes on from, before it does.
+    pub fn expect(&self, step: u32) {
+        self.state().step = step;
+    }
+
+    /// Called by the training thread before its first step and after each.
+    pub fn trained(&self, step: u32, steps: u32, loss: Option<f64>) {
+        let mut state = self.state();
+        (state.step, state.steps, state.loss, state.phase) = (step, steps, loss, None);
+        state.began.get_or_insert_with(|| (Instant::now(), step));
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Shows a PNG with the next report.
+    pub fn show(&self, png: Bytes) {
+        self.state().preview = Some(png);
+        self.changed.notify_one();
     }
 
     /// Waits until something was noted since the last time.
@@ -84,18 +108,23 @@ impl Tracker {
     pub fn take(&self) -> Note {
         let mut state = self.state();
         let eta_seconds = match state.began {
-            Some(began) if state.step > 0 => {
+            Some((began, first)) if state.step > first => {
                 let left = f64::from(state.steps.saturating_sub(state.step));
-                began.elapsed().as_secs_f64() / f64::from(state.step) * left
+                began.elapsed().as_secs_f64() / f64::from(state.step - first) * left
             }
             _ => 0.0,
         };
-        Note { step: state.step, steps: state.steps, eta_seconds, preview: state.preview.take(), phase: state.phase }
+        let State { step, steps, phase, loss, .. } = *state;
+        Note { step, steps, eta_seconds, preview: state.preview.take(), phase, loss }
     }
 
-    /// The drawing ends with its next step.
+    /// The drawing or training ends with its next step.
     pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -117,7 +146,8 @@ mod tests {
     #[test]
     fn the_newest_counts_and_previews_are_taken_once() {
         let tracker = Tracker::new(9);
-        assert_eq!(tracker.take(), Note { step: 0, steps: 9, eta_seconds: 0.0, preview: None, phase: None });
+        let empty = Note { step: 0, steps: 9, eta_seconds: 0.0, preview: None, phase: None, loss: None };
+        assert_eq!(tracker.take(), empty);
         for (picture, step, preview) in [(0, 0, false), (0, 2, true), (1, 1, false)] {
             assert_eq!(tracker.note(progress(picture, step, preview)), Control::Continue);
         }
@@ -129,6 +159,18 @@ mod tests {
         tracker.stop();
         assert_eq!(tracker.note(progress(1, 2, true)), Control::Cancel);
         assert_eq!(tracker.take().step, 5);
+    }
+
+    #[test]
+    fn the_time_left_is_counted_from_the_step_that_was_resumed() {
+        let tracker = Tracker::new(0);
+        tracker.trained(90, 100, None);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        tracker.trained(95, 100, Some(0.25));
+        let note = tracker.take();
+        assert_eq!((note.step, note.steps, note.loss), (95, 100, Some(0.25)));
+        // Five steps took as long as the five that are left; counted from 0 it would be a nineteenth of that.
+        assert!(note.eta_seconds >= 0.002, "{}", note.eta_seconds);
     }
 
     #[tokio::test]

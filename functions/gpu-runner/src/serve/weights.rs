@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::runner::{AdapterKind, MAX_ADAPTER_BYTES, Phase, lora_path, model_path};
+use protocol::runner::{AdapterKind, Checkpoint, MAX_ADAPTER_BYTES, Phase, lora_path, model_path};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -50,15 +50,7 @@ pub async fn load(hold: &Hold<'_>, files: &Files, tracker: &Tracker, job: &mut D
     let all: Vec<i64> = params.loras.iter().map(Wanted::from).chain(model).map(|wanted| wanted.id).collect();
     let fetching = Fetching { hold, files, tracker, in_use: &all };
     if let Some(model) = &params.model {
-        job.model = match files.own.find(model).await {
-            Some(own) => own,
-            None => {
-                let path = fetching.file(&model_path(task, attempt), Wanted::from(model)).await;
-                let path = path.map_err(|lack| lacking(hold, "model_id", &lack, Failure::model_missing))?;
-                files.own.call(&path, model);
-                path
-            }
-        };
+        job.model = fetching.model(model).await?;
     }
     for (index, lora) in params.loras.iter().enumerate() {
         let missing = |retryable| Failure::lora_missing(index, retryable);
@@ -75,6 +67,13 @@ pub async fn load(hold: &Hold<'_>, files: &Files, tracker: &Tracker, job: &mut D
     }
     tracker.phase(None);
     Ok(())
+}
+
+/// Finds or fetches a whole model of the edge's.
+pub async fn model(hold: &Hold<'_>, files: &Files, tracker: &Tracker, model: &Checkpoint) -> Result<PathBuf, End> {
+    let path = Fetching { hold, files, tracker, in_use: &[model.model_id] }.model(model).await?;
+    tracker.phase(None);
+    Ok(path)
 }
 
 fn lacking(hold: &Hold<'_>, field: &str, lack: &Lack, failure: impl Fn(bool) -> Failure) -> End {
@@ -102,6 +101,18 @@ struct Fetching<'a> {
 }
 
 impl Fetching<'_> {
+    /// The model of the task: the runner's own, or the edge's file.
+    async fn model(&self, model: &Checkpoint) -> Result<PathBuf, End> {
+        if let Some(own) = self.files.own.find(model).await {
+            return Ok(own);
+        }
+        let path = model_path(self.hold.claim.task_id, self.hold.claim.attempt);
+        let path = self.file(&path, Wanted::from(model)).await;
+        let path = path.map_err(|lack| lacking(self.hold, "model_id", &lack, Failure::model_missing))?;
+        self.files.own.call(&path, model);
+        Ok(path)
+    }
+
     /// The file of a model, which the edge has at `path`. The lease is extended meanwhile.
     async fn file(&self, path: &str, wanted: Wanted) -> Result<PathBuf, Lack> {
         loop {
@@ -135,6 +146,6 @@ impl Fetching<'_> {
 }
 
 /// Beside the loop: files are large and discs slow.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     spawn_blocking(work).await.unwrap_or_else(|e| Err(io::Error::other(e)))
 }

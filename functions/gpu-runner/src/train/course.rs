@@ -62,6 +62,15 @@ impl Learned<'_> {
         })
         .collect()
     }
+
+    /// Writes the training state of this step, beside the intervals of `Course::save_every`.
+    ///
+    /// # Errors
+    ///
+    /// `state_failed`.
+    pub fn save(&self, state: &State) -> Result<(), DrawError> {
+        state.save(self.now, self.parameters)
+    }
 }
 
 impl Course {

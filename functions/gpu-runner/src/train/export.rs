@@ -13,7 +13,7 @@ mod hypernetwork;
 mod lora;
 mod result;
 
-pub use about::About;
+pub use about::{About, facts};
 pub use base::Base;
 pub use checkpoint::{checkpoint, untold};
 pub use directory::{check_directory, directory};

@@ -35,7 +35,7 @@ pub fn attach(
 }
 
 /// Of pixels where there is attention among them, and of the text.
-fn widths(config: &UnetConfig) -> BTreeSet<usize> {
+pub(super) fn widths(config: &UnetConfig) -> BTreeSet<usize> {
     let levels = config.down.len();
     let mut widths = BTreeSet::new();
     for (i, level) in config.down.iter().enumerate() {

@@ -26,20 +26,35 @@ pub struct Networks {
     pub factor: usize,
 }
 
+/// Checks by its configurations that a model can be trained; those of its UNet and autoencoder.
+pub(super) fn trainable(parts: &dyn Parts) -> Result<(UnetConfig, VaeConfig), DrawError> {
+    let unet = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
+    let vae = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
+    if matches!(parts.family(), Family::Refiner { .. }) {
+        return Err(unsupported("a refiner is not trained".into()));
+    }
+    if draws_parts(&unet, &vae)? {
+        return Err(unsupported("a unet that draws parts of pictures is not trained".into()));
+    }
+    Ok((unet, vae))
+}
+
+/// Checks by its configurations that a model can be trained. Reads no weights.
+///
+/// # Errors
+///
+/// `model_unsupported` for inpainting models and refiners, `model_config_invalid`.
+pub fn check_model(parts: &dyn Parts) -> Result<(), DrawError> {
+    trainable(parts).map(drop)
+}
+
 impl Networks {
     pub fn load(parts: &dyn Parts, plan: &Plan, parameters: &Parameters, device: &Device) -> Result<Self, DrawError> {
-        let unet_config = UnetConfig::checked(&parts.config("unet")?).map_err(|e| e.at("unet"))?;
-        let mut vae_config = VaeConfig::checked(&parts.config("vae")?).map_err(|e| e.at("vae"))?;
+        let (unet_config, mut vae_config) = trainable(parts)?;
         let schedule = Schedule::checked(&parts.config("scheduler")?).map_err(|e| e.at("scheduler"))?;
-        if matches!(parts.family(), Family::Refiner { .. }) {
-            return Err(unsupported("a refiner is not trained".into()));
-        }
         if parts.family() == Family::Sd {
             // As in drawing.
             vae_config.latents_mean = None;
-        }
-        if draws_parts(&unet_config, &vae_config)? {
-            return Err(unsupported("a unet that draws parts of pictures is not trained".into()));
         }
         let objective = Objective::new(&schedule, plan.weighting).map_err(|e| e.at("scheduler"))?;
         let learns = match &plan.kind {

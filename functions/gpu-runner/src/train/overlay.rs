@@ -7,6 +7,7 @@ use candle_nn::Init;
 use candle_nn::var_builder::SimpleBackend;
 
 use crate::DrawError;
+use crate::checkpoint::embedded::TokenizerFiles;
 use crate::models::config::Config;
 use crate::pipeline::{Family, Parts};
 use crate::tokenizer::Tokenizer;
@@ -40,6 +41,10 @@ impl Parts for Overlay<'_> {
 
     fn tokenizer(&self, part: &str, length: usize, words: usize) -> std::result::Result<Tokenizer, DrawError> {
         self.parts.tokenizer(part, length, words)
+    }
+
+    fn tokenizer_files(&self, part: &str) -> std::result::Result<TokenizerFiles, DrawError> {
+        self.parts.tokenizer_files(part)
     }
 }
 

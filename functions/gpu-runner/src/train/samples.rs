@@ -53,6 +53,20 @@ impl<'a> Sampler<'a> {
 
     /// `{dir}/{step}-{prompt's number}.png`. Errors: those of drawing; `state_failed` where they can't be written.
     pub fn draw(&mut self, step: usize, learned: BTreeMap<String, Tensor>) -> Result<Vec<PathBuf>, DrawError> {
+        self.draw_while(step, learned, &mut || Control::Continue)
+    }
+
+    /// Draws as `draw` does, and asks `control` before each denoising step.
+    ///
+    /// # Errors
+    ///
+    /// Those of `draw`, and `canceled` where `control` says so.
+    pub fn draw_while(
+        &mut self,
+        step: usize,
+        learned: BTreeMap<String, Tensor>,
+        control: &mut dyn FnMut() -> Control,
+    ) -> Result<Vec<PathBuf>, DrawError> {
         let mut job = DrawJob::new(self.model.0.to_path_buf(), self.params(""));
         let mut model = match &self.plan.kind {
             Kind::Checkpoint(_) => Model::assemble(&Overlay { parts: self.model.1, learned }, &self.device)?,
@@ -75,7 +89,7 @@ impl<'a> Sampler<'a> {
         for (i, prompt) in self.samples.prompts.iter().enumerate() {
             job.params = self.params(prompt);
             let sampler = job.check()?;
-            for picture in model.draw(&job, sampler, &mut |_| Control::Continue)? {
+            for picture in model.draw(&job, sampler, &mut |_| control())? {
                 let path = self.dir.join(format!("{step}-{i}.png"));
                 let written = std::fs::write(&path, job.png(&picture)?);
                 written.map_err(|e| DrawError::new(Code::StateFailed, e.to_string()).at(path.display()))?;

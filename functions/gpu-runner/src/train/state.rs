@@ -14,7 +14,8 @@ use super::parameters::Parameters;
 use crate::weights::Weights;
 use crate::{Code, DrawError};
 
-const FILE: &str = "state.safetensors";
+/// Name of the file in a state's directory.
+pub const FILE: &str = "state.safetensors";
 /// While it is written.
 const NEW: &str = "state.safetensors.new";
 const LOCK: &str = "lock";
@@ -56,6 +57,11 @@ impl State {
             Err(TryLockError::Error(e)) => return Err(failed(e)),
         }
         Ok(Self { dir: dir.to_path_buf(), identity, _lock: lock })
+    }
+
+    /// The path of the file. A save replaces the file, so that a hard link to it stays as it is.
+    pub fn file(&self) -> PathBuf {
+        self.dir.join(FILE)
     }
 
     /// Brings the parameters to where they were; what else there is. None where nothing was kept.

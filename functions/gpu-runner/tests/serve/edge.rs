@@ -11,15 +11,22 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::Id;
 use protocol::runner::{
-    Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, Work, input_path, is_output_key, lora_path, model_path, runner_id,
+    Claim, DrawParams, LEASE_HEADER, RUNNER_HEADER, TrainParams, Work, input_path, is_output_key, lora_path,
+    model_path, parse_runner_id, runner_id,
 };
 use protocol::webhook::{Secret, derive};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::training_edge::Trainings;
+
+/// The registration that draws, and the one that trains.
 pub const SERVER: Id = 7;
+pub const TRAINER: Id = 8;
 pub const REGISTRATION: &str = "secret-of-registration";
 pub const QUEUE: &str = "secret-of-queue";
+/// Calls that are answered with a file.
+const FILES: [&str; 5] = ["input", "lora", "model", "image", "kept-state"];
 const EMPTY: &str = r#"{"result":{"messages":[]},"success":true}"#;
 
 /// A call that arrived, and the status it was answered with.
@@ -35,6 +42,8 @@ pub struct Call {
     pub key: String,
     /// Of a file, which bytes were asked for.
     pub range: String,
+    /// Behind the question mark.
+    pub query: String,
 }
 
 /// What a call gets in place of the right answer.
@@ -48,12 +57,17 @@ pub enum Answer {
 
 #[derive(Default)]
 struct Inner {
-    epoch: i64,
+    /// The last epoch of each registration.
+    epochs: HashMap<Id, i64>,
     messages: VecDeque<(String, String)>,
+    training_messages: VecDeque<(String, String)>,
+    trainings: Trainings,
     answers: HashMap<&'static str, VecDeque<Answer>>,
     tasks: HashMap<Id, Task>,
     lease_ms: i64,
     cancel: bool,
+    /// All calls are answered with 503.
+    down: bool,
     /// Who asks for the first of these is given the second.
     turns: HashMap<Id, Id>,
     /// The pictures to start from, by task and place.
@@ -65,10 +79,17 @@ struct Inner {
 }
 
 struct Task {
-    params: DrawParams,
+    work: Work,
+    waiting: bool,
     attempt: i64,
     lease: Option<String>,
     last_seq: i64,
+}
+
+impl Task {
+    fn new(work: Work) -> Self {
+        Self { work, waiting: true, attempt: 0, lease: None, last_seq: 0 }
+    }
 }
 
 #[derive(Clone)]
@@ -99,14 +120,37 @@ impl Edge {
 
     /// A task that waits, and the message that says so.
     pub fn submit(&self, task: Id, params: DrawParams) {
-        self.inner().tasks.insert(task, Task { params, attempt: 0, lease: None, last_seq: 0 });
+        self.inner().tasks.insert(task, Task::new(Work::Inference(params)));
         self.message(&json!({ "task_id": task }).to_string());
+    }
+
+    /// A training that waits, and the message that says so.
+    pub fn submit_training(&self, task: Id, params: TrainParams) {
+        self.inner().tasks.insert(task, Task::new(Work::Training(params)));
+        self.announce_training(task);
+    }
+
+    /// The lease ran out, or the task was handed back: it waits for another attempt.
+    pub fn release(&self, task: Id) {
+        let mut inner = self.inner();
+        let task = inner.tasks.get_mut(&task).unwrap();
+        (task.waiting, task.lease) = (true, None);
+    }
+
+    pub fn announce_training(&self, task: Id) {
+        let body = json!({ "task_id": task }).to_string();
+        self.inner().training_messages.push_back((format!("training-{task}"), body));
+    }
+
+    /// What the edge keeps of trainings.
+    pub fn trainings<T>(&self, look: impl FnOnce(&mut Trainings) -> T) -> T {
+        look(&mut self.inner().trainings)
     }
 
     /// A task that waits, whose message has not come yet, and whose turn it is when `asked` is asked for.
     pub fn submit_before(&self, asked: Id, task: Id, params: DrawParams) {
         let mut inner = self.inner();
-        inner.tasks.insert(task, Task { params, attempt: 0, lease: None, last_seq: 0 });
+        inner.tasks.insert(task, Task::new(Work::Inference(params)));
         inner.turns.insert(asked, task);
     }
 
@@ -153,13 +197,18 @@ impl Edge {
         self.inner().cancel = true;
     }
 
+    /// From now on every call fails, or none does by itself.
+    pub fn down(&self, down: bool) {
+        self.inner().down = down;
+    }
+
     pub fn lease_ms(&self, ms: i64) {
         self.inner().lease_ms = ms;
     }
 
     /// What a restart with other keys does: no registration is known any more.
     pub fn forget_runner(&self) {
-        self.inner().epoch += 1;
+        self.inner().epochs.values_mut().for_each(|epoch| *epoch += 1);
     }
 
     /// The lease runs out, somebody else takes the task.
@@ -221,17 +270,15 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
         status: 0,
         id: text("webhook-id"),
         json: serde_json::from_slice(&body).unwrap_or(Value::Null),
-        key: path
-            .strip_prefix("/callbacks/")
-            .filter(|_| matches!(what, "put" | "input" | "lora" | "model"))
-            .unwrap_or("")
-            .to_owned(),
+        key: path.strip_prefix("/callbacks/").filter(|_| head.method != "POST").unwrap_or("").to_owned(),
         range: text("range"),
         body,
+        query: head.uri.query().unwrap_or("").to_owned(),
     };
     let (status, reply, never) = {
         let mut inner = shared.inner.lock().unwrap();
-        match inner.answers.get_mut(what).and_then(VecDeque::pop_front) {
+        let told = if inner.down { Some(Answer::Say(503, json!({}))) } else { None };
+        match told.or_else(|| inner.answers.get_mut(what).and_then(VecDeque::pop_front)) {
             Some(Answer::Say(status, reply)) => (status, reply.to_string().into_bytes(), false),
             Some(Answer::Raw(bytes)) => (200, bytes, false),
             Some(Answer::DoneBut(status)) => {
@@ -241,7 +288,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
             Some(Answer::Never) => (0, Vec::new(), true),
             None => {
                 let (status, reply) = inner.right(&call, &head.headers);
-                let file = inner.input(&call).filter(|_| matches!(what, "input" | "lora" | "model") && status == 200);
+                let file = inner.input(&call).filter(|_| FILES.contains(&what) && status == 200);
                 let file = file.map(|file| part(file, &call.range));
                 (status, file.unwrap_or_else(|| reply.to_string().into_bytes()), false)
             }
@@ -259,12 +306,24 @@ async fn answer(State(shared): State<Shared>, request: Request) -> (StatusCode, 
 }
 
 fn name(method: &str, path: &str) -> Option<&'static str> {
-    let heartbeat = format!("/api/servers/{SERVER}/heartbeat");
+    let [heartbeat, trainer] = [SERVER, TRAINER].map(|server| format!("/api/servers/{server}/heartbeat"));
+    let queue = |path: &str| path.strip_prefix("/client/v4/accounts/local/queues/").map(str::to_owned);
     Some(match (method, path) {
         ("POST", "/api/servers/register") => "register",
         ("POST", path) if path == heartbeat => "heartbeat",
-        ("POST", "/client/v4/accounts/local/queues/inference/messages/pull") => "pull",
-        ("POST", "/client/v4/accounts/local/queues/inference/messages/ack") => "ack",
+        ("POST", path) if path == trainer => "trainer-heartbeat",
+        ("POST", path) if queue(path).as_deref() == Some("inference/messages/pull") => "pull",
+        ("POST", path) if queue(path).as_deref() == Some("inference/messages/ack") => "ack",
+        ("POST", path) if queue(path).as_deref() == Some("training/messages/pull") => "pull-training",
+        ("POST", path) if queue(path).as_deref() == Some("training/messages/ack") => "ack-training",
+        ("POST", "/callbacks/upload") => "upload",
+        ("POST", "/callbacks/complete") => "complete",
+        ("POST", "/callbacks/state") => "state",
+        ("POST", "/callbacks/trained") => "trained",
+        ("GET", path) if path.starts_with("/callbacks/state/") => "kept-state",
+        ("GET", path) if path.starts_with("/callbacks/dataset/") && path.matches('/').count() == 5 => "image",
+        ("GET", path) if path.starts_with("/callbacks/dataset/") => "dataset",
+        ("PUT", path) if path.starts_with("/callbacks/part/") => "part",
         ("POST", "/callbacks/claim") => "claim",
         ("POST", "/callbacks/progress") => "progress",
         ("POST", "/callbacks/succeeded") => "succeeded",
@@ -294,12 +353,15 @@ impl Inner {
         let bearer = text("authorization").strip_prefix("Bearer ").unwrap_or("");
         let known = match call.what {
             "register" => bearer == REGISTRATION,
-            "heartbeat" => bearer == self.token(),
-            "pull" | "ack" => bearer == QUEUE,
+            "heartbeat" => bearer == self.token(SERVER),
+            "trainer-heartbeat" => bearer == self.token(TRAINER),
+            "pull" | "ack" | "pull-training" | "ack-training" => bearer == QUEUE,
             _ => {
                 let time: i64 = text("webhook-timestamp").parse().unwrap_or(0);
-                text(RUNNER_HEADER) == runner_id(SERVER, self.epoch)
-                    && self.secret().verify(&call.id, time, &call.body, text("webhook-signature"))
+                parse_runner_id(text(RUNNER_HEADER)).is_some_and(|(server, epoch)| {
+                    self.epochs.get(&server) == Some(&epoch)
+                        && self.secret(server).verify(&call.id, time, &call.body, text("webhook-signature"))
+                })
             }
         };
         if !known {
@@ -308,12 +370,16 @@ impl Inner {
         let body = &call.json;
         match call.what {
             "register" => {
-                self.epoch += 1;
-                let id = runner_id(SERVER, self.epoch);
-                (201, json!({"id": SERVER, "runner_id": id, "token": self.token(), "secret": self.secret().text()}))
+                let server = if body["type"] == "training" { TRAINER } else { SERVER };
+                let epoch = self.epochs.entry(server).or_default();
+                *epoch += 1;
+                let (id, token) = (runner_id(server, *epoch), self.token(server));
+                (201, json!({"id": server, "runner_id": id, "token": token, "secret": self.secret(server).text()}))
             }
-            "pull" => {
-                let next = self.messages.pop_front();
+            "pull" | "pull-training" => {
+                let training = call.what == "pull-training";
+                let messages = if training { &mut self.training_messages } else { &mut self.messages };
+                let next = messages.pop_front();
                 let next = next
                     .map(|(lease_id, body)| json!({"id": lease_id, "lease_id": lease_id, "body": body, "attempts": 1}));
                 let messages: Vec<Value> = next.into_iter().collect();
@@ -323,7 +389,24 @@ impl Inner {
                 let asked = body["task_id"].as_i64().unwrap_or(0);
                 self.claim(self.turns.get(&asked).copied().unwrap_or(asked))
             }
-            "input" | "lora" | "model" => {
+            "dataset" => {
+                let (task, held) = self.of_path(call, text(LEASE_HEADER));
+                match (call.id == format!("get_{}", call.key), held) {
+                    (false, _) => (401, json!({})),
+                    (true, false) => stale(),
+                    (true, true) => (200, self.trainings.page(task, &call.query)),
+                }
+            }
+            "upload" | "complete" | "part" => {
+                let lease = body["lease"].as_str().unwrap_or(text(LEASE_HEADER)).to_owned();
+                match self.trainings.upload(call) {
+                    Ok((task, reply)) if self.tasks[&task].lease == Some(lease) => (200, reply),
+                    Ok(_) => stale(),
+                    Err(409) => (409, json!({"error": {"code": "upload_incomplete"}})),
+                    Err(status) => (status, json!({})),
+                }
+            }
+            what if FILES.contains(&what) => {
                 let held = |task: &Task| task.lease.as_deref() == Some(text(LEASE_HEADER));
                 match (call.id == format!("get_{}", call.key) && call.body.is_empty(), self.input(call)) {
                     (false, _) => (401, json!({})),
@@ -340,10 +423,13 @@ impl Inner {
                 match (sound, held) {
                     (false, _) => (400, json!({})),
                     (true, false) => stale(),
-                    (true, true) => (200, json!({})),
+                    (true, true) => {
+                        self.trainings.objects.insert(call.key.clone(), call.body.to_vec());
+                        (200, json!({}))
+                    }
                 }
             }
-            "progress" | "succeeded" | "failed" => self.held(call),
+            "progress" | "succeeded" | "failed" | "state" | "trained" => self.held(call),
             _ => (200, json!({})),
         }
     }
@@ -358,29 +444,30 @@ impl Inner {
             let asked = |task: Id| model_path(task, self.tasks[&task].attempt) == call.key;
             self.models.iter().find(|(task, _)| asked(**task)).map(|(_, file)| file.clone())
         };
-        find(&self.inputs, input_path).or_else(|| find(&self.loras, lora_path)).or_else(model)
+        let (task, _) = self.of_path(call, "");
+        let training = || self.trainings.file(call, task);
+        find(&self.inputs, input_path).or_else(|| find(&self.loras, lora_path)).or_else(model).or_else(training)
+    }
+
+    /// The task of `…/{task}/{attempt}…`, and whether this lease of this attempt holds it.
+    fn of_path(&self, call: &Call, lease: &str) -> (Id, bool) {
+        let mut parts = call.key.split('/').skip(1).map(|part| part.parse().unwrap_or(0));
+        let (task, attempt) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        let held = |of: &Task| of.attempt == attempt && of.lease.as_deref() == Some(lease);
+        (task, self.tasks.get(&task).is_some_and(held))
     }
 
     fn claim(&mut self, id: Id) -> (u16, Value) {
         let lease_ms = self.lease_ms;
         let Some(task) = self.tasks.get_mut(&id) else { return (404, json!({})) };
-        if task.attempt > 0 {
+        if !task.waiting {
             return stale();
         }
-        task.attempt = 1;
-        let lease = format!("{id:032x}");
+        (task.waiting, task.attempt, task.last_seq) = (false, task.attempt + 1, 0);
+        let lease = format!("{:016x}{id:016x}", task.attempt - 1);
         task.lease = Some(lease.clone());
-        (
-            200,
-            json!(Claim {
-                task_id: id,
-                attempt: 1,
-                lease,
-                lease_ms,
-                work: Work::Inference(task.params.clone()),
-                state: None
-            }),
-        )
+        let state = self.trainings.states.get(&id).map(|(_, state)| state.clone());
+        (200, json!(Claim { task_id: id, attempt: task.attempt, lease, lease_ms, work: task.work.clone(), state }))
     }
 
     fn held(&mut self, call: &Call) -> (u16, Value) {
@@ -392,17 +479,22 @@ impl Inner {
             return stale();
         }
         task.last_seq = seq;
-        if call.what != "progress" {
+        if matches!(call.what, "state" | "trained")
+            && let Err(status) = self.trainings.report(call)
+        {
+            return (status, json!({}));
+        }
+        if !matches!(call.what, "progress" | "state") {
             task.lease = None;
         }
         (200, json!({"cancel": self.cancel}))
     }
 
-    fn token(&self) -> String {
-        format!("token-{}", self.epoch)
+    fn token(&self, server: Id) -> String {
+        format!("token-{server}-{}", self.epochs[&server])
     }
 
-    fn secret(&self) -> Secret {
-        derive(b"test", &self.epoch.to_string())
+    fn secret(&self, server: Id) -> Secret {
+        derive(b"test", &format!("{server}.{}", self.epochs[&server]))
     }
 }

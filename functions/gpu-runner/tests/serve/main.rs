@@ -14,3 +14,8 @@ mod process;
 mod rig;
 #[path = "../support/mod.rs"]
 mod support;
+mod training_edge;
+mod training_faults;
+mod training_resume;
+mod training_rig;
+mod trainings;

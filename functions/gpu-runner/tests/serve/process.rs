@@ -5,29 +5,34 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use gpu_runner::tiny::Layout;
-use protocol::runner::{Checkpoint, DrawParams};
+use protocol::runner::{Checkpoint, DrawParams, ModelKind};
 use serde_json::json;
 
 use crate::edge::{Edge, QUEUE, REGISTRATION};
 use crate::family::{Family, fixtures};
 use crate::rig::params;
 use crate::support::model;
+use crate::training_rig::{end as end_of_training, result, submit, training};
 
 fn start(edge: &str, model: &Path) -> Child {
     start_with(edge, &["--model".as_ref(), model.as_os_str()])
 }
 
 fn start_with(edge: &str, more: &[&OsStr]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_gpu-runner"))
+    // Of little work: nobody reads the log before the end.
+    command(edge, more).env("RUST_LOG", "trace").spawn().unwrap()
+}
+
+fn command(edge: &str, more: &[&OsStr]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-runner"));
+    command
         .args(["serve", "--edge", edge, "--name", "test", "--poll-ms", "10"])
         .args(more)
         // Not where `ps` would show them.
         .env("RUNNER_REGISTRATION_TOKEN", REGISTRATION)
         .env("QUEUE_TOKEN", QUEUE)
-        .env("RUST_LOG", "trace")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
 }
 
 fn terminate(runner: &Child) {
@@ -137,6 +142,48 @@ async fn it_draws_with_each_of_several_models_and_with_the_edges() {
 fn pixels(file: &[u8]) -> Vec<u8> {
     let at = file.windows(4).position(|four| four == b"IDAT").unwrap();
     file[at..].to_vec()
+}
+
+/// SIGKILL in the middle, twice; every process has a cache of its own, and draws an image beside the training.
+#[tokio::test]
+async fn processes_that_draw_and_train_are_killed_and_the_file_is_the_same() {
+    let mut edge = Edge::start().await;
+    let caches: [_; 3] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    let url = edge.url.clone();
+    let start = |cache: usize| {
+        let cache = caches[cache].path().as_os_str();
+        let types = ["--type", "inference", "--type", "training", "--state-every-steps", "1", "--cache"];
+        let options: Vec<&OsStr> = types.map(OsStr::new).into_iter().chain([cache]).collect();
+        command(&url, &options).env("RUST_LOG", "warn").spawn().unwrap()
+    };
+    let mut runner = start(0);
+    for task in [1, 2] {
+        submit(&edge, task, training(ModelKind::Lora, 24));
+    }
+    let whole = end_of_training(&mut edge).await.json;
+    for (cache, step) in [(1, 3), (2, 7)] {
+        edge.until("a state", |call| {
+            let step_done = call.json["step"].as_u64().unwrap_or_default();
+            call.what == "state" && call.json["task_id"] == 2 && call.status == 200 && step_done >= step
+        })
+        .await;
+        runner.kill().unwrap();
+        end(runner).await;
+        edge.release(2);
+        edge.announce_training(2);
+        edge.submit(10 + step as i64, params("fox", 2, 1));
+        runner = start(cache);
+    }
+    let trained = edge.next("trained").await.json;
+    assert_eq!((&trained["task_id"], &trained["attempt"]), (&json!(2), &json!(3)));
+    let drawn = edge.all(&["succeeded"]).into_iter().map(|call| call.json["task_id"].clone()).collect::<Vec<_>>();
+    assert_eq!(drawn, [json!(13), json!(17)]);
+    assert!(result(&edge, &trained) == result(&edge, &whole));
+    terminate(&runner);
+    assert_eq!(end(runner).await.status.code(), Some(0));
+    for heartbeat in ["heartbeat", "trainer-heartbeat"] {
+        edge.until("stopping", |call| call.what == heartbeat && call.json["status"] == "stopping").await;
+    }
 }
 
 #[tokio::test]

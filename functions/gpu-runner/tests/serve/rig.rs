@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use gpu_runner::DrawError;
 use gpu_runner::backend::{Backend, Control, DrawJob, FakeBackend, Loaded, Picture, Progress, Sight};
+use gpu_runner::memory_budget::MemoryBudget;
 use gpu_runner::serve::stop::{self, Stopper};
-use gpu_runner::serve::{Config, MakeBackend, OwnModel, Pace, serve};
+use gpu_runner::serve::{Config, MakeBackend, OwnModel, Pace, TaskType, TrainingOptions, serve};
 use protocol::runner::{DrawParams, Register};
+use tokio::select;
 use tokio::sync::oneshot;
 
 use crate::edge::{QUEUE, REGISTRATION};
@@ -36,7 +38,7 @@ impl Gate {
         self.opened.notify_all();
     }
 
-    fn pass(&self) {
+    pub fn pass(&self) {
         let left = self.steps.lock().unwrap();
         let mut left = self.opened.wait_while(left, |left| *left == 0).unwrap();
         *left -= 1;
@@ -79,6 +81,8 @@ impl Backend for Gated {
 pub struct Runner {
     pub gate: Arc<Gate>,
     pub stopper: Stopper,
+    /// Dropped, the runner is gone in the middle of whatever it does.
+    kill: Option<oneshot::Sender<()>>,
     ended: oneshot::Receiver<anyhow::Result<()>>,
 }
 
@@ -106,11 +110,24 @@ impl Runner {
         change(&mut config);
         let (stopper, stop) = stop::channel();
         let (sender, ended) = oneshot::channel();
+        let (kill, killed) = oneshot::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            sender.send(runtime.block_on(serve(config, make, stop)))
+            let ended = runtime.block_on(async {
+                select! {
+                    ended = serve(config, make, stop) => ended,
+                    _ = killed => Ok(()),
+                }
+            });
+            sender.send(ended)
         });
-        Self { gate, stopper, ended }
+        Self { gate, stopper, kill: Some(kill), ended }
+    }
+
+    /// Ends it without a word to the edge.
+    pub async fn kill(mut self) {
+        self.kill = None;
+        self.ended().await.unwrap();
     }
 
     /// Waits for the end without asking for it.
@@ -134,16 +151,27 @@ fn config(edge: &str) -> Config {
         queue_token: QUEUE.into(),
         register: Register {
             name: "test".into(),
-            kind: "inference".into(),
+            kind: String::new(),
             gpu: "none".into(),
             memory: 0,
             version: "0".into(),
             models: vec!["fake".into()],
         },
+        types: vec![TaskType::Inference],
         models: vec![OwnModel { path: "fake".into(), id: None }],
         cache: "no-such-directory".into(),
         cache_size: 1 << 20,
         preview_every: Some(2),
+        training: TrainingOptions {
+            device: candle_core::Device::Cpu,
+            tokenizer: None,
+            memory: MemoryBudget::default(),
+            kept_for_drawing: 0,
+            state_every: Duration::from_secs(3600),
+            state_every_steps: 0,
+            sample_every: Some(0),
+            after_step: None,
+        },
         pace: Pace {
             poll: Duration::from_millis(1),
             backoff: Duration::from_millis(1),
@@ -151,6 +179,7 @@ fn config(edge: &str) -> Config {
             // Not by itself, unless a test wants it.
             beat: Duration::from_secs(3600),
             heartbeat: Duration::from_secs(3600),
+            training_report: Duration::ZERO,
             ..Pace::default()
         },
     }

@@ -153,7 +153,7 @@ fn every_kind_gives_a_file_that_draws() {
     assert!(draw("changed.png", &["--model", "ckp"]) != plain, "ckp changes nothing");
     // No reader of files of one piece believes that a model is as small as this one; that is said.
     let Output { status, stderr, .. } = ckp("one.safetensors").output().unwrap();
-    assert!(status.success() && String::from_utf8_lossy(&stderr).contains("does not tell unet norm_num_groups"));
+    assert!(status.success() && String::from_utf8_lossy(&stderr).contains("do not know unet norm_num_groups"));
     let one = Weights::read(&dir.join("one.safetensors")).unwrap();
     assert!(one.shape("model.diffusion_model.input_blocks.0.0.weight").is_some());
 }

@@ -12,6 +12,7 @@ use super::base::Base;
 use super::file::{Layout, Tensors};
 use crate::DrawError;
 use crate::checkpoint::Kind;
+use crate::train::{Examples, Plan};
 
 pub type Texts = BTreeMap<String, String>;
 
@@ -24,6 +25,19 @@ pub struct About<'a> {
     pub trigger: Option<String>,
     /// More to say, such as `ss_max_train_steps`; these come last and replace what is said otherwise.
     pub facts: Texts,
+}
+
+/// The facts of a training as kohya's scripts name them: steps, number and hash of the images, learning rate, seed.
+pub fn facts(plan: &Plan, examples: &dyn Examples) -> Texts {
+    [
+        ("ss_max_train_steps", plan.course.steps.to_string()),
+        ("ss_num_train_images", examples.len().to_string()),
+        ("ss_dataset_sha256", examples.fingerprint()),
+        ("ss_learning_rate", plan.course.rate.peak.to_string()),
+        ("ss_seed", plan.seed.to_string()),
+    ]
+    .map(|(key, value)| (key.to_string(), value))
+    .into()
 }
 
 impl About<'_> {

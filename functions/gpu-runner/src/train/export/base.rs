@@ -52,6 +52,15 @@ impl Base {
         })
     }
 
+    /// Family of the model, as model lists of web UIs name it: `SD1.5`, `SD2` or `SDXL`.
+    pub fn family(&self) -> &'static str {
+        match self.kind {
+            Kind::Sd1 => "SD1.5",
+            Kind::Sd2 => "SD2",
+            Kind::Sdxl | Kind::Refiner => "SDXL",
+        }
+    }
+
     /// kohya's word for the family, and that of the Stability AI Model Metadata Standard.
     pub(super) fn version(&self) -> (&'static str, &'static str) {
         match (self.kind, self.predicts_v) {

@@ -9,9 +9,10 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use serde_json::json;
 
-use super::about::{About, save};
+use super::about::{About, Texts, save};
 use super::base::kind;
 use super::file::{Pending, Tensors};
+use crate::checkpoint::embedded::{CONFIGS, TOKENIZERS};
 use crate::checkpoint::names::Origin;
 use crate::checkpoint::names::unet::Blocks;
 use crate::checkpoint::{Kind, Layout};
@@ -23,16 +24,20 @@ use crate::pipeline::Parts;
 use crate::weights::Source;
 use crate::{Code, DrawError};
 
-/// What readers of one file will get wrong of this model: it holds no configuration, and what shapes don't tell is
-/// taken to be as in the published models.
+/// Words in the vocabulary of CLIP, which all published models have.
+const CLIP_WORDS: u64 = 49_408;
+
+/// What other readers of one file will get wrong of this model: they look for no configuration, and take what shapes
+/// don't tell to be as in the published models.
 pub fn untold(parts: &dyn Parts) -> Result<Vec<String>, DrawError> {
     let taken = [
         ("unet", "norm_num_groups", json!(32)),
         ("vae", "norm_num_groups", json!(32)),
         ("scheduler", "beta_schedule", json!("scaled_linear")),
     ];
+    let texts = parts.family().texts().iter().map(|(part, _)| (*part, "vocab_size", json!(CLIP_WORDS)));
     let mut untold = Vec::new();
-    for (part, key, taken) in taken {
+    for (part, key, taken) in taken.into_iter().chain(texts) {
         if let Some(value) = parts.config(part)?.get(key).filter(|value| **value != taken) {
             untold.push(format!("{part} {key} = {value}, taken to be {taken}"));
         }
@@ -91,7 +96,24 @@ pub fn checkpoint(path: &Path, parts: &dyn Parts, about: &About, dtype: DType) -
     if about.base.zero_snr {
         mark(&mut tensors, "ztsnr")?;
     }
-    save(path, &tensors, about.model(), dtype)
+    let mut texts = about.model();
+    if !untold(parts)?.is_empty() {
+        embed(parts, &mut texts)?;
+    }
+    save(path, &tensors, texts, dtype)
+}
+
+/// Adds the configurations and tokenizers, for this program to read the file as what it is.
+fn embed(parts: &dyn Parts, texts: &mut Texts) -> Result<(), DrawError> {
+    let encoders = parts.family().texts().iter();
+    let names = encoders.clone().map(|(part, _)| *part).chain(["unet", "vae", "scheduler"]);
+    let configs = names.map(|part| Ok((part, parts.config(part)?))).collect::<Result<BTreeMap<_, _>, DrawError>>()?;
+    let tokenizers = encoders.map(|(_, name)| Ok((*name, parts.tokenizer_files(name)?)));
+    let tokenizers = tokenizers.collect::<Result<BTreeMap<_, _>, DrawError>>()?;
+    let json = |e: serde_json::Error| DrawError::new(Code::Internal, e.to_string());
+    texts.insert(CONFIGS.into(), serde_json::to_string(&configs).map_err(json)?);
+    texts.insert(TOKENIZERS.into(), serde_json::to_string(&tokenizers).map_err(json)?);
+    Ok(())
 }
 
 /// The tower of the published files has one layer more than is looked at, which readers count: it is the last one
