@@ -69,7 +69,13 @@ SELECT task, count(DISTINCT attempt) FROM (
 ) GROUP BY task HAVING count(DISTINCT attempt) > 1
 
 -- a success has the pictures asked for
-SELECT id FROM tasks WHERE status = 'success' AND json_array_length(data, '$.images') IS NOT json_extract(params, '$.n')
+SELECT id FROM tasks WHERE status = 'success' AND type = 'inference'
+AND json_array_length(data, '$.images') IS NOT json_extract(params, '$.n')
+
+-- a model is trained when its training is a success, by the attempt that won
+SELECT t.id, t.status, t.attempt, m.status, m.key FROM tasks t JOIN models m ON m.id = t.model_id
+WHERE t.type = 'training' AND ((t.status = 'success') <> (m.status = 'success')
+  OR t.status = 'success' AND m.key NOT GLOB printf('out/%d/%d/*', t.id, t.attempt))
 
 -- what an ended task stored and did not keep is given up
 SELECT o.key, t.status FROM task_objects o JOIN tasks t ON t.id = o.task_id WHERE t.finished_at IS NOT NULL
@@ -88,3 +94,13 @@ GROUP BY coalesce(json_extract(response, '$.id'), response) HAVING count(*) > 1
 
 -- nothing is older than its deadline and what it takes to notice
 SELECT id, status, deadline, finished_at FROM tasks WHERE coalesce(finished_at, ?1) > deadline + ?2
+
+-- the counts of a choice are those of its images
+WITH seen AS (
+  SELECT choice_id, viewer, count(*) AS images FROM (
+    SELECT x.choice_id, iif(i.public = 1, 0, i.user_id) AS viewer FROM choice_images x JOIN images i ON i.id = x.image_id
+    UNION ALL SELECT choice_id, -1 FROM choice_images
+  ) GROUP BY choice_id, viewer
+)
+SELECT * FROM (SELECT * FROM seen EXCEPT SELECT choice_id, viewer, images FROM choice_counts)
+UNION ALL SELECT * FROM (SELECT choice_id, viewer, images FROM choice_counts WHERE images > 0 EXCEPT SELECT * FROM seen)

@@ -1,7 +1,7 @@
 //! The routes over in-memory SQLite with the real migrations.
 
 use serde_json::{Value, json};
-use testkit::{Account, Kit, rules};
+use testkit::{Account, Kit, golden, rules};
 
 const PASSWORD: &str = "correct horse 電池";
 
@@ -20,6 +20,13 @@ async fn user(kit: &Kit, name: &str) -> Account {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "account", &ann, &["/api/account"]).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Claims, progress, results and failures.
 
 mod outputs;
+pub mod training;
 
 use domain::messages::{INTERNAL, STALE_LEASE};
 use domain::{Error, phrases};
@@ -9,7 +10,8 @@ use protocol::runner::{
 };
 use protocol::webhook::TOLERANCE;
 use serde::Serialize;
-use store::{Tx, args, rate_limit, tasks, watch, webhooks};
+use store::tasks::{self, News};
+use store::{Tx, args, rate_limit};
 use web::{Raw, Reply, RequestCtx, Result};
 
 use crate::signature::{Runner, parse};
@@ -21,6 +23,9 @@ const CLAIM_REMEMBERED_MS: i64 = 2 * TOLERANCE * 1000;
 
 /// Characters of a failure's message that are kept.
 const MESSAGE_LENGTH: usize = 500;
+/// The task of a report.
+const TASK: &str = "t.id = :task_id";
+
 /// Characters of a failure's code that are kept.
 const CODE_LENGTH: usize = 40;
 
@@ -34,18 +39,21 @@ pub async fn claim(ctx: RequestCtx, body: Body) -> Result {
     tx.unique("rate_limits.bucket", STALE_LEASE.on("task_id"));
     rate_limit::once(&mut tx, &format!("claim:{}", ctx.header("webhook-id")), CLAIM_REMEMBERED_MS);
     let claimed = tasks::claim(&mut tx, hinted, runner.server_id, &lease, lease_ms);
-    let leased = "t.status = 'running' AND t.lease = :lease";
-    let change = watch::change_where(&tasks::FRAMES, tx.scope, leased, args! { lease: &lease });
-    let change = tx.push(change);
+    let news = News::of_progress(&mut tx, "t.lease = :lease", args! { lease: &lease });
     let outcome = tx.run().await?;
     // No row: nothing waits, and the hinted task was claimed or has ended.
     let row = outcome.row(claimed).ok_or_else(|| STALE_LEASE.error())?;
     let (task_id, attempt) = row.int("id").zip(row.int("attempt")).ok_or_else(|| INTERNAL.error())?;
-    let work = Work::Inference(parse(row.text("params").unwrap_or_default().as_bytes())?);
-    ctx.publish_all(watch::events(&tasks::FRAMES, outcome.rows(change)));
+    let params = row.text("params").unwrap_or_default().as_bytes();
+    let work = match row.text("type") {
+        Some("training") => Work::Training(parse(params)?),
+        _ => Work::Inference(parse(params)?),
+    };
+    let state = row.text("state").map(|state| parse(state.as_bytes())).transpose()?;
+    ctx.publish_all(news.events(&outcome));
     // A lease now runs: the sweeper has to see whether it runs out.
     ctx.wake_sweeper();
-    json(&Claim { task_id, attempt, lease, lease_ms, work, state: None })
+    json(&Claim { task_id, attempt, lease, lease_ms, work, state })
 }
 
 pub async fn progress(ctx: RequestCtx, body: Body) -> Result {
@@ -60,10 +68,10 @@ pub async fn progress(ctx: RequestCtx, body: Body) -> Result {
     }
     let mut tx = runner.begin_leased(&ctx, lease);
     let canceled = tasks::progress(&mut tx, &report, ctx.runtime.config.lease_ms);
-    let change = tx.change(&tasks::FRAMES, lease.task_id);
+    let news = News::of_progress(&mut tx, TASK, args! { task_id: lease.task_id });
     let outcome = tx.run().await?;
     let cancel = outcome.row(canceled).is_some_and(|row| row.flag("cancel_requested"));
-    ctx.publish_all(watch::events(&tasks::FRAMES, outcome.rows(change)));
+    ctx.publish_all(news.events(&outcome));
     json(&ProgressReply { cancel })
 }
 
@@ -90,16 +98,15 @@ pub async fn failed(ctx: RequestCtx, body: Body) -> Result {
 
 /// Runs the transaction that ends an attempt, publishes the end and delivers the outbox.
 async fn end_attempt(ctx: &RequestCtx, mut tx: Tx, lease: &LeaseRef) -> Result {
-    let change = tx.change(&tasks::FRAMES, lease.task_id);
-    let ended = webhooks::ended(&mut tx, ":task_id", args! { task_id: lease.task_id });
+    let news = News::of_end(&mut tx, TASK, args! { task_id: lease.task_id });
     let outcome = tx.run().await?;
-    ctx.publish_all(watch::events(&tasks::FRAMES, outcome.rows(change)));
-    ctx.publish_all(webhooks::events_of(outcome.rows(ended)));
+    ctx.publish_all(news.events(&outcome));
     ctx.flush_outbox();
     Ok(Reply::Item("{}".into()))
 }
 
-fn json(reply: &impl Serialize) -> Result {
+/// A JSON reply.
+pub fn json(reply: &impl Serialize) -> Result {
     Ok(Reply::Item(serde_json::to_string(reply).map_err(|e| INTERNAL.error().cause(e))?))
 }
 

@@ -8,6 +8,7 @@ use domain::{Error, file_url};
 use media::ImageFormat;
 use ports::{FetchRequest, Runtime};
 use protocol::runner::input_path;
+use store::{Tx, args};
 use web::axum::body::{Body, Bytes};
 use web::axum::http::header;
 use web::axum::response::Response;
@@ -28,7 +29,9 @@ const URL: &str = "SELECT origin, iif(:index = json_array_length(params, '$.from
     FROM tasks WHERE id = :task_id";
 
 pub async fn get(ctx: RequestCtx, params: PathParams) -> Result {
-    let found = leased_file::read(&ctx, params, input_path, URL).await?;
+    let path = |task, attempt, index: i64| input_path(task, attempt, index as usize);
+    let query = |tx: &mut Tx, task_id, index| tx.exec(URL, args! { task_id, index });
+    let found = leased_file::read(&ctx, params, path, query).await?;
     let text = |column| found.first().and_then(|row| row.text(column));
     let url = text("url").ok_or_else(|| NOT_FOUND.error())?;
     let origins = [ctx.runtime.config.public_url.as_str(), text("origin").unwrap_or_default()];

@@ -1,6 +1,7 @@
 //! The runner protocol over in-memory SQLite with the real migrations.
 
 mod inputs;
+mod training;
 mod weights;
 
 use domain::room::Event;

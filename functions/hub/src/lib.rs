@@ -4,6 +4,7 @@
 
 pub mod alarm;
 pub mod delivery;
+pub mod source;
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod durable_objects;

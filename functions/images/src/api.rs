@@ -1,10 +1,11 @@
 //! The handlers: authorise, validate, store, reply. Each is one transaction.
 
+use store::images::{IMAGES, shown_in};
 use store::watch;
 use web::{Json, PathId, Reply, RequestCtx, Result};
 
 use crate::model::ImagePatch;
-use crate::sql::{self, IMAGES};
+use crate::sql;
 
 pub async fn list(ctx: RequestCtx) -> Result {
     ctx.list(&IMAGES).await
@@ -16,12 +17,19 @@ pub async fn read(ctx: RequestCtx, PathId(id): PathId) -> Result {
 
 pub async fn update(ctx: RequestCtx, PathId(id): PathId, body: Json<ImagePatch>) -> Result {
     let mut tx = ctx.write_to(&IMAGES, id)?;
-    sql::update(&mut tx, id, &body.read()?);
-    ctx.updated(tx, &IMAGES, id).await
+    let patch = body.read()?;
+    let shown = patch.public.map(|_| shown_in(&mut tx, id));
+    sql::update(&mut tx, id, &patch);
+    let (reply, outcome) = ctx.updated_with(tx, &IMAGES, &IMAGES, id).await?;
+    if let Some(shown) = shown {
+        ctx.publish_rows(shown.read(&outcome));
+    }
+    Ok(reply)
 }
 
 pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
     let mut tx = ctx.write_to(&IMAGES, id)?;
+    let shown = shown_in(&mut tx, id);
     let deleted = sql::delete(&mut tx, id);
     let outcome = tx.run().await?;
     // The link ends with the reply. Where this fails, the outbox deletes the file later.
@@ -31,6 +39,7 @@ pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
         log::warn!("The file {key} of a deleted image was not deleted, the outbox will: {error}");
     }
     ctx.publish(format!("images/{id}"), watch::gone(ctx.runtime.now.0));
+    ctx.publish_rows(shown.read(&outcome));
     ctx.flush_outbox();
     Ok(Reply::Done)
 }

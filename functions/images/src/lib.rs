@@ -9,10 +9,10 @@ mod sql;
 mod tests;
 mod webui_parameters;
 
+use store::images::IMAGES;
 use web::{App, Dialect, FormData, Operation, Replies, Routes};
 
 use crate::model::ImagePatch;
-use crate::sql::IMAGES;
 
 const PNG_INFO: Operation = Operation::other(
     "POST",
@@ -34,4 +34,4 @@ pub fn routes() -> App {
         .build()
 }
 
-edge::entry!(crate::routes);
+edge::entry!(crate::routes, BLOBS);

@@ -1,10 +1,11 @@
 //! The routes over in-memory SQLite with the real migrations.
 
+mod collections;
 mod png_info;
 
 use ports::{BlobBody, Blobs};
 use serde_json::{Value, json};
-use testkit::{Account, Kit, rules};
+use testkit::{Account, Kit, golden, rules};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
@@ -73,7 +74,7 @@ async fn an_image_from_beginning_to_end() {
         "prompt": "a cat", "negative_prompt": "blurry", "num_inference_steps": 20, "guidance_scale": 7.5,
         "scheduler": "DDIM", "seed": 42, "from_image": null, "strength": null, "model_id": null, "loras": [],
         "task_id": null, "hash": "abc", "nsfw": null, "public": true, "tags": [], "user_id": ann.id,
-        "created_at": "2026-11-20T00:00:01.000Z", "updated_at": "2026-11-20T00:00:01.000Z"});
+        "article_id": null, "created_at": "2026-11-20T00:00:01.000Z", "updated_at": "2026-11-20T00:00:01.000Z"});
     assert_eq!(kit.get("/api/images/1").send().await.json(), expected);
     assert_eq!(kit.get("/api/images").send().await.json()["list"], json!([expected]));
 
@@ -107,6 +108,23 @@ async fn the_outbox_deletes_a_file_that_was_not_deleted_at_once() {
     kit.blobs.put(&key, "image/png", None, BlobBody::Bytes("still here".into())).await.unwrap();
     kit.settle().await;
     assert_eq!(kit.blobs.keys(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let id = image(&kit, &ann, "一隻貓在窗台", true).await;
+    kit.sql("INSERT INTO articles (title, user_id, created_at, updated_at) VALUES ('雪景', ?1, 0, 0)", [ann.id.into()])
+        .await;
+    kit.sql(
+        "UPDATE images SET article_id = 1, task_id = NULL, model_id = 7, strength = 0.5, from_image = '/files/a', nsfw = 0, \
+         loras = '[{\"model_id\":3,\"weight\":0.8}]'",
+        [],
+    )
+    .await;
+    patch(&kit, &ann, id, json!({"name": "Tom", "tags": ["動物", "cat"]})).await;
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "images", &ann, &["/api/images", "/api/images/1"]).await;
 }
 
 #[tokio::test]
@@ -205,7 +223,9 @@ async fn lists_are_filtered_sorted_and_searched() {
         ("date=2025~202610", vec![]),
         ("task=1", vec![]),
         ("sort=date%2B", vec![cat, dog]),
-        ("sort=date-&like=1&choice=2&similar=3", vec![dog, cat]),
+        ("sort=date-&like=1&similar=3", vec![dog, cat]),
+        ("choice=2", vec![]),
+        ("article=2", vec![]),
     ] {
         assert_eq!(ids(&kit, None, query).await, found, "{query}");
     }
@@ -217,6 +237,8 @@ async fn lists_are_filtered_sorted_and_searched() {
         ("date=2022-02-14", "invalid_parameter:date"),
         ("tag=", "invalid_parameter:tag"),
         ("task=x", "invalid_parameter:task"),
+        ("choice=me", "invalid_parameter:choice"),
+        ("article=x", "invalid_parameter:article"),
         ("page=0", "invalid_parameter:page"),
     ] {
         let reply = kit.get(&format!("/api/images?{query}")).send().await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::rules::{self, CreatedBy, Resource, SeenBy};
-use testkit::{Account, Kit, Reply};
+use testkit::{Account, Kit, Reply, golden};
 
 const ALL: [&str; 3] = ["read", "tasks", "write"];
 
@@ -35,6 +35,14 @@ async fn keys_keep_the_rules_of_every_resource() {
         created_by: CreatedBy::Users,
     };
     resource.check(&kit()).await;
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    key(&kit, &ann, json!({"name": "備份", "scopes": ["read"], "expires_at": "2030-01-01T00:00:00Z"})).await;
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "keys", &ann, &["/api/keys", "/api/keys/1"]).await;
 }
 
 #[tokio::test]

@@ -1,43 +1,48 @@
-//! `/api/models`: checkpoints and adapters to draw with. Users import safetensors files that they have uploaded. A
-//! model is private until its owner publishes it. Must not know how a runner uses one.
+//! `/api/models`: checkpoints and adapters to draw with. They are trained from datasets, or imported
+//! (`imports`). A model is private until its owner publishes it. Must not know how a runner uses one.
 
 mod api;
-mod import;
 mod model;
-mod safetensors;
 mod sql;
 #[cfg(test)]
 mod tests;
 
-use web::{App, Dialect, FormData, Operation, Replies, Routes};
+use store::models::MODELS;
+use submit::TrainingForm;
+use web::{Access, App, Dialect, FormData, Operation, Replies, Routes};
 
-use crate::model::{ModelPatch, NewModel};
-use crate::sql::MODELS;
+use crate::model::ModelPatch;
 
-const TRAIN: Operation =
-    Operation::other("POST", "/api/models", "Train a model: refused, not available yet", Replies::Item(&MODELS))
-        .secured();
+const TRAIN: &str = "Create a model and train it from the images of `dataset_id`, or of `data`";
+
+const CANCEL: Operation = Operation::other(
+    "POST",
+    "/api/models/{id}/cancel",
+    "Cancel the training: waiting at once, running within one step",
+    Replies::Item(&MODELS),
+)
+.secured()
+.needs(Access::Tasks);
 
 const DOWNLOAD: Operation = Operation::other(
     "GET",
     "/api/models/{id}/download",
-    "Download the file, by a redirect; each GET counts",
+    "Download the file, by a redirect; each GET counts, except for later parts",
     Replies::Redirect("To the file"),
 );
 
 /// The operations.
 pub fn routes() -> App {
-    let import = "Create a model from an upload in safetensors: the model takes over the file, the upload is deleted";
-    let update = "Rename, publish or hide a model, or change its trigger words";
+    let update = "Rename, tag, publish or hide a model, or change its trigger words";
     Routes::new("models", Dialect::Plain)
         .on(Operation::list("/api/models", &MODELS, "List the models you may use"), api::list)
-        .on(TRAIN, api::train)
-        .on(Operation::create("/api/models/import", &MODELS, &NewModel::FORM, import), import::create)
+        .on(Operation::create("/api/models", &MODELS, &TrainingForm::FORM, TRAIN).needs(Access::Tasks), api::train)
         .on(Operation::read("/api/models/{id}", &MODELS, "Read a model, or watch it over a WebSocket"), api::read)
         .on(Operation::update("/api/models/{id}", &MODELS, &ModelPatch::FORM, update), api::update)
-        .on(Operation::delete("/api/models/{id}", "Delete a model with its file"), api::delete)
+        .on(Operation::delete("/api/models/{id}", "Delete a model with its file; its training ends"), api::delete)
+        .on(CANCEL, api::cancel)
         .on(DOWNLOAD, api::download)
         .build()
 }
 
-edge::entry!(crate::routes);
+edge::entry!(crate::routes, KV);

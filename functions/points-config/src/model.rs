@@ -11,13 +11,16 @@ use web::{Default, FieldType, FormData, Input};
 const DEFAULTS: [&str; 6] =
     ["num_inference_steps", "guidance_scale", "scheduler", "strength", "negative_prompt", "model_id"];
 
-pub const TASK_TYPES: Choices = &[("text_to_image", &[]), ("image_to_image", &[])];
+pub const TASK_TYPES: Choices = &[("text_to_image", &[]), ("image_to_image", &[]), ("training", &["訓練", "训练"])];
 const ASPECT_RATIOS: Choices = &[("auto", &[]), ("1:1", &[]), ("2:3", &[]), ("3:2", &[])];
 
 const MODEL_NAME: Input = Input::new(FieldType::Word { max: 64 }, "Model name", "模型名稱");
 const DESCRIPTION: Input = Input::new(FieldType::Text { min: 0, max: 500 }, "Description", "說明");
-const POINTS_COST: Input =
-    Input::new(FieldType::Int { min: 0, max: 1_000_000, step: 1 }, "Points per image", "每張圖片的積分");
+const POINTS_COST: Input = Input::new(
+    FieldType::Int { min: 0, max: 1_000_000, step: 1 },
+    "Points per image, or per begun hundred of images that a training shows",
+    "每張圖片的積分；訓練則為每 100 張次",
+);
 const TASK_TYPE: Input = Input::new(FieldType::OneOf(TASK_TYPES), "Task type", "任務類型");
 const ASPECT_RATIO: Input = Input::new(FieldType::OneOf(ASPECT_RATIOS), "Aspect ratio", "長寬比");
 const SIZE: Input = Input::new(FieldType::Int { min: 64, max: 1024, step: 8 }, "Short side in pixels", "短邊像素");

@@ -1,8 +1,8 @@
 //! The routes over in-memory SQLite with the real migrations.
 
 use serde_json::{Value, json};
-use testkit::Kit;
 use testkit::rules::{self, CreatedBy, Resource, SeenBy};
+use testkit::{Kit, golden};
 
 #[test]
 fn openapi_is_fresh() {
@@ -11,7 +11,7 @@ fn openapi_is_fresh() {
 
 const PATH: &str = "/api/points-config";
 /// The seed's rows.
-const ROWS: i64 = 8;
+const ROWS: i64 = 9;
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
@@ -41,7 +41,17 @@ async fn prices_keep_the_rules_of_every_resource() {
 }
 
 #[tokio::test]
-async fn the_seed_has_eight_prices() {
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    // The migration's rows have the time of the migration.
+    kit.sql("UPDATE points_config SET created_at = 0, updated_at = 0", []).await;
+    let paths = ["/api/points-config?page_size=1&sort=name", "/api/points-config/1"];
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "points-config", &root, &paths).await;
+}
+
+#[tokio::test]
+async fn the_seed_has_eight_prices_and_one_of_trainings() {
     let kit = kit();
     let page = kit.get("/api/points-config?sort=name").send().await.json();
     let row = |i: usize| {
@@ -94,19 +104,19 @@ async fn a_price_from_beginning_to_end() {
         "defaults": {"numInferenceSteps": 30.0, "guidance_scale": 5, "scheduler": "KLMS", "strength": 0.5,
             "negative_prompt": " 模糊 "}});
     let made = kit.post(PATH, body).by(&root).send().await;
-    assert_eq!((made.status, made.header("location")), (201, "/api/points-config/9"), "{}", made.text());
-    let expected = json!({"id": 9, "model_name": "dream", "description": "夢", "points_cost": 0,
+    assert_eq!((made.status, made.header("location")), (201, "/api/points-config/10"), "{}", made.text());
+    let expected = json!({"id": 10, "model_name": "dream", "description": "夢", "points_cost": 0,
         "task_type": "image_to_image", "aspect_ratio": "2:3", "size": 256,
         "defaults": {"num_inference_steps": 30, "guidance_scale": 5.0, "scheduler": "KLMS", "strength": 0.5,
             "negative_prompt": "模糊"},
         "standard": false, "enabled": false,
         "created_at": "2026-11-20T00:00:00.000Z", "updated_at": "2026-11-20T00:00:00.000Z"});
     assert_eq!(made.json(), expected);
-    assert_eq!(kit.get("/api/points-config/9").send().await.json(), expected);
+    assert_eq!(kit.get("/api/points-config/10").send().await.json(), expected);
 
     kit.wait(5000);
     let change = json!({"points_cost": 1_000_000, "enabled": true, "defaults": {"strength": 1, "scheduler": null}});
-    let changed = kit.patch("/api/points-config/9", change).by(&root).send().await;
+    let changed = kit.patch("/api/points-config/10", change).by(&root).send().await;
     let mut expected = expected;
     expected["points_cost"] = json!(1_000_000);
     expected["enabled"] = json!(true);
@@ -114,9 +124,9 @@ async fn a_price_from_beginning_to_end() {
     expected["updated_at"] = json!("2026-11-20T00:00:05.000Z");
     assert_eq!((changed.status, changed.json()), (200, expected));
 
-    assert_eq!(kit.delete("/api/points-config/9").by(&root).send().await.status, 204);
+    assert_eq!(kit.delete("/api/points-config/10").by(&root).send().await.status, 204);
     let never = kit.get("/api/points-config/999").send().await;
-    assert_eq!((never.status, kit.get("/api/points-config/9").send().await.bytes), (404, never.bytes));
+    assert_eq!((never.status, kit.get("/api/points-config/10").send().await.bytes), (404, never.bytes));
     let plain = kit.post(PATH, price("plain")).by(&root).send().await.json();
     assert_eq!(
         (&plain["size"], &plain["aspect_ratio"], &plain["enabled"]),
@@ -129,7 +139,7 @@ async fn version_0_has_keys_in_camel_case() {
     let kit = kit();
     let page = kit.get("/api/points-config?profile=v0&pageSize=1").send().await.json();
     let row = &page["list"][0];
-    assert_eq!((&page["pageSize"], &row["modelName"]), (&json!(1), &json!("sc_soraimg_img2img_3x2")));
+    assert_eq!((&page["pageSize"], &row["modelName"]), (&json!(1), &json!("training")));
     assert!(row["pointsCost"].is_i64() && row["createdAt"].is_string() && row.get("points_cost").is_none());
 }
 
@@ -148,19 +158,20 @@ async fn filters_and_search() {
         ("search=IMG2IMG", 4),
         ("search=nothing", 1),
         ("date=20000101-", 0),
-        ("sort=cost&size=1&page=8", 8),
+        ("task_type=%E8%A8%93%E7%B7%B4", 1),
+        ("sort=cost&size=1&page=9", ROWS),
     ] {
         assert_eq!(kit.get(&format!("{PATH}?{query}")).send().await.json()["total"], total, "{query}");
     }
-    let by_cost = kit.get("/api/points-config?sort=cost&size=5").send().await.json();
-    assert_eq!((&by_cost["list"][3]["points_cost"], &by_cost["list"][4]["points_cost"]), (&json!(30), &json!(35)));
+    let by_cost = kit.get("/api/points-config?sort=cost&size=6").send().await.json();
+    assert_eq!((&by_cost["list"][4]["points_cost"], &by_cost["list"][5]["points_cost"]), (&json!(30), &json!(35)));
 }
 
 #[tokio::test]
 async fn each_task_type_has_one_enabled_standard() {
     let kit = kit();
     let root = kit.admin("root").await;
-    assert_eq!(standards(&kit).await, [1, 5]);
+    assert_eq!(standards(&kit).await, [1, 5, 9]);
     let patch = |id: i64, body: Value| kit.patch(&format!("{PATH}/{id}"), body).by(&root);
     for body in [
         json!({"standard": false}),
@@ -177,21 +188,21 @@ async fn each_task_type_has_one_enabled_standard() {
     let off =
         json!({"model_name": "x", "points_cost": 1, "task_type": "text_to_image", "standard": true, "enabled": false});
     assert_eq!(kit.post(PATH, off).by(&root).send().await.error(), "standard_price");
-    assert_eq!((standards(&kit).await, kit.number("SELECT count(*) FROM points_config").await), (vec![1, 5], ROWS));
+    assert_eq!((standards(&kit).await, kit.number("SELECT count(*) FROM points_config").await), (vec![1, 5, 9], ROWS));
 
     // Another becomes standard, and the one before may be changed.
     assert_eq!(patch(2, json!({"standard": true})).send().await.json()["standard"], true);
-    assert_eq!(standards(&kit).await, [2, 5]);
+    assert_eq!(standards(&kit).await, [2, 5, 9]);
     assert_eq!(patch(2, json!({"standard": true})).send().await.status, 200, "again");
     let mut new = price("new");
     new["standard"] = json!(true);
     assert_eq!(kit.post(PATH, new).by(&root).send().await.json()["standard"], true);
-    assert_eq!(standards(&kit).await, [5, 9]);
+    assert_eq!(standards(&kit).await, [5, 9, 10]);
     assert_eq!(patch(3, json!({"task_type": "image_to_image", "standard": true})).send().await.status, 200);
-    assert_eq!(standards(&kit).await, [3, 9]);
+    assert_eq!(standards(&kit).await, [3, 9, 10]);
     assert_eq!(kit.delete("/api/points-config/1").by(&root).send().await.status, 204);
     assert_eq!(patch(5, json!({"enabled": false})).send().await.status, 200);
-    assert_eq!(standards(&kit).await, [3, 9]);
+    assert_eq!(standards(&kit).await, [3, 9, 10]);
 }
 
 #[tokio::test]
@@ -264,7 +275,7 @@ async fn strangers_may_not_change_a_price() {
     assert_eq!(kit.patch("/api/points-config/99", change.clone()).by(&ann).send().await.refusal(), "404 not_found");
     assert_eq!(kit.patch("/api/points-config/2", change).by(&ann).send().await.refusal(), "403 forbidden");
     assert_eq!(kit.delete("/api/points-config/2").by(&ann).send().await.refusal(), "403 forbidden");
-    assert_eq!(kit.number("SELECT count(*) FROM points_config WHERE points_cost IN (30, 35)").await, ROWS);
+    assert_eq!(kit.number("SELECT count(*) FROM points_config WHERE points_cost IN (20, 30, 35)").await, ROWS);
 }
 
 #[tokio::test]

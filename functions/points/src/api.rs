@@ -3,8 +3,9 @@
 
 use domain::messages::{UNAVAILABLE, UNKNOWN_MODEL};
 use store::points_api::POINTS_TASKS;
+use store::tasks::{self, News};
 use store::webhooks::NOTIFICATIONS;
-use store::{FirstOrRepeat, args, list, rate_limit, redeem, tasks, watch, webhooks};
+use store::{FirstOrRepeat, args, list, rate_limit, redeem};
 use submit::{Price, Submission, name_of};
 use web::{Json, Reply, RequestCtx, Result, sha256_hex};
 
@@ -82,11 +83,9 @@ pub async fn cancel(ctx: RequestCtx, TaskNo(task_no): TaskNo) -> Result {
     sql::require_cancelable(&mut tx, &task_no);
     tasks::cancel_where(&mut tx, "task_no = :task_no", named.clone());
     let item = tx.push(list::item_where(&POINTS_TASKS, tx.scope, "t.task_no = :task_no", named.clone()));
-    let change = tx.push(watch::change_where(&tasks::FRAMES, tx.scope, "t.task_no = :task_no", named.clone()));
-    let ended = webhooks::ended(&mut tx, "SELECT id FROM tasks WHERE task_no = :task_no", named);
+    let news = News::of_end(&mut tx, "t.task_no = :task_no", named);
     let outcome = tx.run().await?;
-    ctx.publish_all(watch::events(&tasks::FRAMES, outcome.rows(change)));
-    ctx.publish_all(webhooks::events_of(outcome.rows(ended)));
+    ctx.publish_all(news.events(&outcome));
     ctx.flush_outbox();
     Ok(Reply::Item(outcome.item(item)?))
 }

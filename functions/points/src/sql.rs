@@ -17,7 +17,8 @@ pub fn model(tx: &mut Tx, model_name: &str) -> StmtIndex {
         format!(
             "SELECT task_type, aspect_ratio, size, defaults, (SELECT {CHECKPOINT} FROM models t \
              WHERE t.id = json_extract(defaults, '$.model_id') AND {CHECKPOINT_READY}) AS checkpoint \
-             FROM points_config WHERE model_name = :model_name AND enabled = 1"
+             FROM points_config WHERE model_name = :model_name AND enabled = 1 \
+             AND task_type IN ('text_to_image', 'image_to_image')"
         ),
         args! { model_name },
     )

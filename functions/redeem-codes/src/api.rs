@@ -4,10 +4,11 @@ use domain::Error;
 use domain::messages::INTERNAL;
 use domain::redeem_code::{digits, grouped, prefix};
 use serde_json::Value;
+use store::redeem::CODES;
 use web::{Json, PathId, RequestCtx, Result, sha256_hex};
 
 use crate::model::NewCodes;
-use crate::sql::{self, CODES};
+use crate::sql;
 
 pub async fn list(ctx: RequestCtx) -> Result {
     let tx = ctx.write_as_admin()?;

@@ -8,11 +8,11 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
+use store::redeem::CODES;
 use store::{Property, Shape};
 use web::{App, Dialect, FormData, Operation, Replies, Routes};
 
 use crate::model::NewCodes;
-use crate::sql::CODES;
 
 /// A row of `CODES` with its code.
 const NEW_CODE: Shape = Shape::Object(&[

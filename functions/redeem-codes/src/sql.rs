@@ -1,47 +1,10 @@
-//! The SQL of redeem codes. That of redeeming one is in `store::redeem`.
+//! The SQL of changes to redeem codes. `store::redeem` has what is shown of them, and redeems one.
 
 use serde_json::{Value, json};
-use store::spec::{ADMIN, DATE_FILTER, NEWEST, OLDEST, USER_FILTER};
-use store::{Column, Filter, FilterRule, Kind, Query, Scope, Search, Sort, Spec, Tx, args};
+use store::redeem::CODES;
+use store::{Query, Scope, Tx, args};
 
 use crate::model::NewCodes;
-
-pub static CODES: Spec = Spec {
-    name: "redeem-codes",
-    from: "redeem_codes t",
-    columns: &[
-        Column::new("id", "t.id", Kind::Int),
-        Column::new("prefix", "t.prefix", Kind::Text),
-        Column::new("points", "t.points", Kind::Int),
-        Column::new("max_uses", "t.max_uses", Kind::Int),
-        Column::new("uses", "t.uses", Kind::Int),
-        Column::new("usable", USABLE, Kind::Bool),
-        Column::new("expires_at", "t.expires_at", Kind::Time),
-        // `NewCodes::grant_ms`
-        Column::new("grant_days", "t.grant_ms / 86400000", Kind::Int),
-        Column::new("grant_expires_at", "t.grant_expires_at", Kind::Time),
-        Column::new("note", "t.note", Kind::Text),
-        Column::new("user_id", "t.user_id", Kind::User),
-        Column::new("created_at", "t.created_at", Kind::Time),
-        Column::new("updated_at", "t.updated_at", Kind::Time),
-    ],
-    visible: ADMIN,
-    writable: ADMIN,
-    owner: "t.user_id",
-    filters: &[USER_FILTER, Filter { name: "usable", aliases: &[], rule: FilterRule::Flag(USABLE) }, DATE_FILTER],
-    search: Search::Contains("(t.prefix || char(10) || t.note)"),
-    sorts: &[
-        NEWEST,
-        OLDEST,
-        Sort { name: "points", aliases: &[], sql: "t.points", descending: true },
-        Sort { name: "uses", aliases: &[], sql: "t.uses", descending: true },
-    ],
-    ..Spec::EMPTY
-};
-
-/// The condition that a code can be redeemed.
-const USABLE: &str =
-    "(t.uses < t.max_uses AND coalesce(t.expires_at > :now, 1) AND coalesce(t.grant_expires_at > :now, 1))";
 
 /// Inserts codes of one kind: each a hash and a prefix, all derived from `nonce`.
 pub fn insert(tx: &mut Tx, new: &NewCodes, nonce: &str, codes: impl Iterator<Item = (String, String)>) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use store::{Scope, Tx};
 use testkit::rules::{self, CreatedBy, Resource, SeenBy};
-use testkit::{Account, Kit};
+use testkit::{Account, Kit, golden};
 
 #[test]
 fn openapi_is_fresh() {
@@ -48,6 +48,15 @@ async fn redeem(kit: &Kit, by: &Account, text: &str) -> Result<(i64, Option<i64>
     let outcome = tx.run().await.map_err(|e| e.code())?;
     let row = outcome.row(grant).unwrap();
     Ok((row.int("points").unwrap(), row.int("expires_at")))
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    make(&kit, &root, json!({"points": 50, "note": "活動", "expires_at": "2030-01-01T00:00:00Z", "grant_days": 30}))
+        .await;
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "redeem-codes", &root, &[PATH, "/api/redeem-codes/1"]).await;
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use domain::messages::{FORBIDDEN, INTERNAL};
 use protocol::runner::{Registered, runner_id, secret_purpose};
 use protocol::webhook::derive;
+use store::servers::SERVERS;
 use store::watch;
 use web::{Json, PathId, Reply, RequestCtx, Result, RunnerToken};
 
 use crate::model::{NewHeartbeat, Registration, ServerPatch};
-use crate::sql::{self, SERVERS};
+use crate::sql;
 
 pub async fn list(ctx: RequestCtx) -> Result {
     let tx = ctx.write_as_admin()?;

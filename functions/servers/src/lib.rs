@@ -7,11 +7,11 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
+use store::servers::SERVERS;
 use store::{Property, Shape};
 use web::{App, Dialect, FormData, Operation, Replies, Routes};
 
 use crate::model::{NewHeartbeat, Registration, ServerPatch};
-use crate::sql::SERVERS;
 
 /// `protocol::runner::Registered`.
 const REGISTERED: Shape = Shape::Object(&[

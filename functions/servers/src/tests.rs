@@ -2,9 +2,9 @@
 
 use protocol::runner::{Heartbeat, Register, Registered, secret_purpose};
 use serde_json::{Value, json};
-use testkit::{Account, Kit, Reply, rules};
+use testkit::{Account, Kit, Reply, golden, rules};
 
-use crate::sql::MODELS;
+use store::servers::MODELS;
 
 const TOKEN: &str = "registration-token";
 
@@ -38,6 +38,16 @@ async fn status(kit: &Kit, root: &Account) -> Value {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let root = kit.admin("root").await;
+    let gpu = register(&kit, "gpu-1").await;
+    beat(&kit, &gpu, "working").await;
+    kit.sql("UPDATE servers SET port = 22, username = 'draw', ip = '192.0.2.7'", []).await;
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "servers", &root, &["/api/servers", "/api/servers/1"]).await;
 }
 
 #[tokio::test]
@@ -99,6 +109,12 @@ async fn the_status_is_that_of_the_last_heartbeat_of_the_last_minute() {
     assert_eq!(status(&kit, &root).await, "異常", "silent for a minute");
     beat(&kit, &first, "idle").await;
     assert_eq!(status(&kit, &root).await, "閒置");
+    kit.sql("UPDATE servers SET models = '[{\"name\":\"a\",\"loaded\":true}]'", []).await;
+    assert_eq!(status(&kit, &root).await, "就緒", "a model is in memory");
+    for (filter, total) in [("ready", 1), ("%E5%B0%B1%E7%BB%AA", 1), ("idle", 0)] {
+        let found = kit.get(&format!("/api/servers?status={filter}")).by(&root).send().await.json();
+        assert_eq!(found["total"], total, "{filter}");
+    }
     let seen = kit.get("/api/servers/1").by(&root).send().await.json()["last_seen"].clone();
     assert_eq!(seen, "2026-11-20T00:01:40.000Z");
 }

@@ -1,7 +1,7 @@
 //! The routes over in-memory SQLite with the real migrations.
 
 use serde_json::{Value, json};
-use testkit::{Account, Kit, Reply, assert_shape, rules};
+use testkit::{Account, Kit, Reply, assert_shape, golden, rules};
 
 use crate::sql::{self, NewSession, VerifiedUser};
 
@@ -40,6 +40,15 @@ fn account(session: &Value) -> Account {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    kit.sql("UPDATE sessions SET name = '手機', ip = '203.0.113.7'", []).await;
+    let one = format!("/api/sessions/{}", ann.session_id);
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "sessions", &ann, &["/api/sessions", &one]).await;
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use web::{FieldType, Input};
 
-/// A comma would be read as two tags in a filter.
-const NAME: Input = Input::new(FieldType::Word { max: 64 }, "Name", "名稱");
+const NAME: Input = Input::new(FieldType::TAG, "Name", "名稱");
 
 web::form! {
     pub struct NewTag {

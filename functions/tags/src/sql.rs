@@ -1,8 +1,9 @@
 //! The SQL of tags.
 
 use domain::messages::TAG_EXISTS;
+use domain::search;
 use store::spec::{BY_NAME, DATE_FILTER, NEWEST, OLDEST, OWN};
-use store::{Column, Filter, FilterRule, Kind, Search, Sort, Spec, Tx, args};
+use store::{Column, Filter, FilterRule, Kind, Search, Sort, Spec, Tx, args, public_or_own};
 
 use crate::model::{NewTag, TagPatch};
 
@@ -29,12 +30,20 @@ pub static TAGS: Spec = Spec {
 };
 
 /// The number of images with the tag that the caller sees.
-const COUNT: &str = "(SELECT count(*) FROM image_tags g JOIN images i ON i.id = g.image_id \
-    WHERE g.tag_id = t.id AND (i.public = 1 OR i.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1))";
+const COUNT: &str = concat!(
+    "(SELECT count(*) FROM image_tags g JOIN images i ON i.id = g.image_id WHERE g.tag_id = t.id AND ",
+    public_or_own!("i"),
+    ")"
+);
 
-/// Tags on images of these users that the caller sees.
-const USED_BY: &str = "t.id IN (SELECT g.tag_id FROM image_tags g JOIN images i ON i.id = g.image_id \
-    WHERE i.user_id IN ({ids}) AND (i.public = 1 OR i.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1))";
+/// Tags on images and models of these users that the caller sees.
+const USED_BY: &str = concat!(
+    "(t.id IN (SELECT g.tag_id FROM images i JOIN image_tags g ON g.image_id = i.id WHERE i.user_id IN ({ids}) AND ",
+    public_or_own!("i"),
+    ") OR t.id IN (SELECT g.tag_id FROM models m JOIN model_tags g ON g.model_id = m.id WHERE m.user_id IN ({ids}) AND ",
+    public_or_own!("m"),
+    "))"
+);
 
 pub fn insert(tx: &mut Tx, tag: &NewTag) {
     tx.unique("tags.name", TAG_EXISTS.on("name"));
@@ -50,6 +59,9 @@ pub fn update(tx: &mut Tx, id: i64, patch: &TagPatch) {
         "UPDATE tags SET name = coalesce(:name, name), updated_at = max(:now, updated_at + 1) WHERE id = :id",
         args! { id, name: &patch.name },
     );
+    if let Some(name) = &patch.name {
+        tx.exec("UPDATE model_tags SET pairs = :pairs WHERE tag_id = :id", args! { id, pairs: search::index(name) });
+    }
 }
 
 pub fn delete(tx: &mut Tx, id: i64) {

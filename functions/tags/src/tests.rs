@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use testkit::rules::{self, CreatedBy, Resource, SeenBy};
-use testkit::{Account, Kit};
+use testkit::{Account, Kit, golden};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
@@ -156,6 +156,61 @@ async fn tags_are_counted_over_pictures_the_caller_sees() {
     assert_eq!(kit.get("/api/tags/1").by(&admin).send().await.json()["count"], 2);
     assert_eq!(kit.get("/api/tags?user=me").by(&ann).send().await.json()["total"], 1);
     assert_eq!(kit.get("/api/tags?user=me").send().await.error(), "unauthenticated:user");
+}
+
+/// A new model with a tag, inserted into the database.
+async fn model(kit: &Kit, by: &Account, name: &str, public: bool, tag: i64) {
+    kit.sql(
+        "INSERT INTO models (name, type, base_model, key, status, public, user_id, created_at, updated_at) \
+         VALUES (?1, 'lora', 'SD1.5', ?1, 'success', ?2, ?3, 0, 0)",
+        [name.into(), public.into(), by.id.into()],
+    )
+    .await;
+    kit.sql("INSERT INTO model_tags SELECT max(id), ?1, '布穀 穀鳥 鳥' FROM models", [tag.into()]).await;
+}
+
+#[tokio::test]
+async fn the_tags_a_user_uses_are_those_of_their_images_and_models() {
+    let kit = kit();
+    let (ann, bob) = (kit.user("ann").await, kit.user("bob").await);
+    let [open, hidden, drawn] =
+        [tag(&kit, &ann, "open").await, tag(&kit, &ann, "hidden").await, tag(&kit, &ann, "drawn").await];
+    tag(&kit, &ann, "unused").await;
+    model(&kit, &ann, "a", true, open).await;
+    model(&kit, &ann, "b", false, hidden).await;
+    let image = kit.image(ann.id, true).await;
+    kit.sql("INSERT INTO image_tags VALUES (?1, ?2)", [image.into(), drawn.into()]).await;
+    for (who, names) in [(&ann, vec!["drawn", "hidden", "open"]), (&bob, vec!["drawn", "open"])] {
+        let page = kit.get(&format!("/api/tags?user={}&sort=name", ann.id)).by(who).send().await;
+        assert_eq!(
+            (page.column("name"), page.json()["total"].clone()),
+            (names.iter().map(|n| n.to_string()).collect(), json!(names.len()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn models_are_found_by_the_new_name_of_a_tag() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let id = tag(&kit, &ann, "布穀鳥").await;
+    model(&kit, &ann, "a", true, id).await;
+    assert_eq!(kit.number("SELECT count(*) FROM models_search WHERE models_search MATCH '布穀'").await, 1);
+    kit.batches();
+    kit.patch(&format!("/api/tags/{id}"), json!({"name": "動物"})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1);
+    assert_eq!(kit.number("SELECT count(*) FROM models_search WHERE models_search MATCH '布穀'").await, 0);
+    assert_eq!(kit.number("SELECT count(*) FROM models_search WHERE models_search MATCH '動物'").await, 1);
+    kit.delete(&format!("/api/tags/{id}")).by(&ann).send().await;
+    assert_eq!(kit.number("SELECT count(*) FROM models_search WHERE models_search MATCH '動物'").await, 0);
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    tag(&kit, &ann, "動物").await;
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "tags", &ann, &["/api/tags", "/api/tags/1"]).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! The handlers: authorise, validate, store, reply. Each is one transaction; hints are delivered after the reply.
 
 use domain::messages::NO_PRICE;
-use store::{args, list, tasks, watch, webhooks};
-use submit::{InferenceForm, Submission};
+use store::tasks::{self, News};
+use store::{args, list, watch};
+use submit::{Submission, Training};
 use web::{Json, PathId, Reply, RequestCtx, Result};
 
-use crate::model::TaskPatch;
+use crate::model::{TaskForm, TaskPatch};
 use crate::sql::{self, TASKS};
 
 pub async fn list(ctx: RequestCtx) -> Result {
@@ -20,9 +21,13 @@ pub async fn events(ctx: RequestCtx, PathId(id): PathId) -> Result {
     ctx.events(&tasks::FRAMES, id.into()).await
 }
 
-pub async fn create(ctx: RequestCtx, body: Json<InferenceForm>) -> Result {
+pub async fn create(ctx: RequestCtx, body: Json<TaskForm>) -> Result {
     let mut tx = ctx.write_once(&body.hash)?;
-    let nonce = Submission::of_form(&ctx, body.read()?)?.insert(&mut tx, &ctx, &NO_PRICE);
+    let defaults = submit::load_defaults(&ctx).await?;
+    let nonce = match body.read_after(|body| TaskForm::fill(body, &defaults))? {
+        TaskForm::Inference(form) => Submission::of_form(&ctx, *form)?.insert(&mut tx, &ctx, &NO_PRICE),
+        TaskForm::Training(form) => Training::of_form(&ctx, *form)?.insert(&mut tx, &ctx, &NO_PRICE),
+    };
     tx.answer(list::item_where(&TASKS, tx.scope, "t.nonce = :nonce", args! { nonce }));
     let created = ctx.created_answer(tx).await?;
     ctx.flush_outbox();
@@ -42,22 +47,19 @@ pub async fn cancel(ctx: RequestCtx, PathId(id): PathId) -> Result {
     sql::require_unfinished(&mut tx, id);
     tasks::cancel(&mut tx, id);
     let item = tx.item(&TASKS, id);
-    let change = tx.change(&tasks::FRAMES, id);
-    let ended = webhooks::ended(&mut tx, ":id", args! { id });
+    let news = News::of_end(&mut tx, "t.id = :id", args! { id });
     let outcome = tx.run().await?;
-    ctx.publish(format!("tasks/{id}"), watch::event(&tasks::FRAMES, outcome.rows(change), ctx.runtime.now.0));
-    ctx.publish_all(webhooks::events_of(outcome.rows(ended)));
+    ctx.publish_all(news.events(&outcome));
     ctx.flush_outbox();
     Ok(Reply::Item(outcome.item(item)?))
 }
 
 pub async fn delete(ctx: RequestCtx, PathId(id): PathId) -> Result {
     let mut tx = ctx.write_to(&TASKS, id)?;
-    tasks::delete(&mut tx, id);
-    let ended = webhooks::ended(&mut tx, ":id", args! { id });
+    let news = tasks::delete(&mut tx, id);
     let outcome = tx.run().await?;
-    ctx.publish(format!("tasks/{id}"), watch::gone(ctx.runtime.now.0));
-    ctx.publish_all(webhooks::events_of(outcome.rows(ended)));
+    let gone = (format!("tasks/{id}"), watch::gone(ctx.runtime.now.0));
+    ctx.publish_all(news.events(&outcome).into_iter().chain([gone]).collect());
     ctx.flush_outbox();
     Ok(Reply::Done)
 }

@@ -8,11 +8,12 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use submit::InferenceForm;
 use web::{Access, App, Dialect, FormData, Operation, Replies, Routes};
 
-use crate::model::TaskPatch;
+use crate::model::{TaskForm, TaskPatch};
 use crate::sql::TASKS;
+
+const SUBMIT: &str = "Submit a task; of type `training`: the fields of POST /api/models, `type` as `model_type`";
 
 const CANCEL: Operation = Operation::other(
     "POST",
@@ -34,7 +35,7 @@ pub fn routes() -> App {
     Routes::new("tasks", Dialect::Plain)
         .writes(Access::Tasks)
         .on(Operation::list("/api/tasks", &TASKS, "List one's tasks; administrators see all"), api::list)
-        .on(Operation::create("/api/tasks", &TASKS, &InferenceForm::FORM, "Submit a task"), api::create)
+        .on(Operation::create("/api/tasks", &TASKS, &TaskForm::FORM, SUBMIT), api::create)
         .on(Operation::read("/api/tasks/{id}", &TASKS, "Read a task, or watch it over a WebSocket"), api::read)
         .on(Operation::update("/api/tasks/{id}", &TASKS, &TaskPatch::FORM, "Rename a task"), api::update)
         .on(Operation::delete("/api/tasks/{id}", delete), api::delete)
@@ -43,4 +44,4 @@ pub fn routes() -> App {
         .build()
 }
 
-edge::entry!(crate::routes);
+edge::entry!(crate::routes, KV);

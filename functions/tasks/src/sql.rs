@@ -2,7 +2,7 @@
 
 use domain::Choices;
 use domain::messages::TASK_ENDED;
-use store::shape::{self, DRAW_PARAMS, Shape};
+use store::shape::{self, DRAW_PARAMS, Shape, TRAIN_PARAMS};
 use store::spec::{DATE_FILTER, NEWEST, OLDEST, OWN, PUBLIC_FILTER, USER_FILTER};
 use store::task_order::{ETA, POSITION};
 use store::{Column, Filter, FilterRule, Kind, Search, Spec, Tx, args, tasks};
@@ -23,9 +23,9 @@ pub static TASKS: Spec = Spec {
         Column::new("position", POSITION, Kind::Int),
         Column::new("eta_seconds", ETA, Kind::Real),
         Column::new("cost", "t.cost", Kind::Int),
-        Column::new("params", "t.params", Kind::Json(&DRAW_PARAMS)),
+        Column::new("params", "t.params", Kind::Json(&Shape::AnyOf(&[DRAW_PARAMS, TRAIN_PARAMS]))),
         Column::new("images", IMAGES, Kind::Json(&shape::TASK_IMAGES)),
-        Column::new("model_id", "json_extract(t.params, '$.model.model_id')", Kind::VersionedId),
+        Column::new("model_id", "coalesce(t.model_id, json_extract(t.params, '$.model.model_id'))", Kind::VersionedId),
         Column::new("public", "t.public", Kind::Bool),
         Column::new("server_id", "t.server_id", Kind::Int),
         Column::new("attempt", "t.attempt", Kind::Int),
@@ -49,7 +49,7 @@ pub static TASKS: Spec = Spec {
         PUBLIC_FILTER,
         DATE_FILTER,
     ],
-    search: Search::Contains("t.name || ' ' || json_extract(t.params, '$.prompt')"),
+    search: Search::Contains("t.name || ' ' || coalesce(json_extract(t.params, '$.prompt'), '')"),
     sorts: &[NEWEST, OLDEST],
     ..Spec::EMPTY
 };

@@ -1,11 +1,12 @@
 //! The routes over in-memory SQLite with the real migrations. What runners do is tested in `callbacks`.
 
+mod defaults;
 mod models;
 mod queue_order;
 
 use serde_json::{Value, json};
 use testkit::rules::{self, CreatedBy, Resource, SeenBy};
-use testkit::{Account, Kit};
+use testkit::{Account, Kit, golden};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
@@ -33,6 +34,26 @@ async fn tasks_keep_the_rules_of_every_resource() {
         created_by: CreatedBy::Users,
     };
     resource.check(&kit()).await;
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let body = json!({"prompt": "一隻貓在窗台", "seed": 7, "name": "貓", "tags": ["動物"]});
+    submit(&kit, &ann, body.clone()).await;
+    submit(&kit, &ann, body).await;
+    kit.image(ann.id, true).await;
+    kit.sql("UPDATE images SET task_id = 1, key = 'out/1/1/a.png'", []).await;
+    let data = r#"{"images":[{"id":1,"url":"/files/out/1/1/a.png","width":1,"height":1,"seed":7}]}"#;
+    kit.sql(
+        "UPDATE tasks SET status = 'success', progress = 100, attempt = 1, started_at = created_at, \
+         finished_at = created_at, data = ?1, seq = seq + 3 WHERE id = 1",
+        [data.into()],
+    )
+    .await;
+    let paths = ["/api/tasks?sort=date%2B", "/api/tasks/1", "/api/tasks/2"];
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "tasks", &ann, &paths).await;
 }
 
 #[tokio::test]
@@ -115,7 +136,10 @@ async fn errors_name_the_parameter_and_nothing_is_written() {
     let refusals = [
         (json!({"width": 64}), "400 missing_parameter:prompt"),
         (json!({"prompt": "a", "seed": 2_147_483_647, "n": 2}), "400 invalid_parameter:seed"),
-        (json!({"prompt": "a", "type": "訓練"}), "400 unsupported_parameter:type"),
+        (json!({"prompt": "a", "type": "訓練"}), "400 missing_parameter:name"),
+        (json!({"name": "a", "type": "訓練"}), "400 missing_parameter:model_type"),
+        (json!({"name": "a", "type": "訓練", "model_type": "x"}), "400 invalid_parameter:model_type"),
+        (json!({"name": "a", "type": "training", "modelType": "lora"}), "400 missing_parameter:dataset_id"),
     ];
     rules::refuses_bodies(&kit, "POST", "/api/tasks", &ann, &refusals).await;
     let read_key = kit.key(&ann, &["read"]).await;
@@ -264,7 +288,7 @@ async fn deleting_removes_the_task_and_the_objects_of_its_runner() {
     let kit = kit();
     let ann = kit.user("ann").await;
     submit(&kit, &ann, json!({"prompt": "a"})).await;
-    kit.sql("INSERT INTO task_objects VALUES ('out/1/1/x.png', 1, 0)", []).await;
+    kit.sql("INSERT INTO task_objects (key, task_id, created_at) VALUES ('out/1/1/x.png', 1, 0)", []).await;
     assert_eq!(kit.delete("/api/tasks/1").by(&ann).send().await.status, 204);
     assert_eq!(kit.get("/api/tasks/1").by(&ann).send().await.status, 404);
     assert_eq!(kit.number("SELECT count(*) FROM outbox WHERE kind = 'delete_blob'").await, 1);

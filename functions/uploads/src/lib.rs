@@ -67,4 +67,4 @@ pub fn routes() -> App {
         .build()
 }
 
-edge::entry!(crate::routes);
+edge::entry!(crate::routes, BLOBS);

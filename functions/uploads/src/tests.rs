@@ -5,7 +5,7 @@ mod multipart_upload;
 mod orphans;
 
 use serde_json::json;
-use testkit::{Account, Kit, Reply};
+use testkit::{Account, Kit, Reply, golden};
 
 fn kit() -> Kit {
     Kit::new(crate::routes())
@@ -35,6 +35,18 @@ async fn upload(kit: &Kit, by: &Account) -> serde_json::Value {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    upload(&kit, &ann).await;
+    let parts =
+        kit.post("/api/uploads/parts", json!({"content_type": "application/octet-stream"})).by(&ann).send().await;
+    assert_eq!(parts.status, 201, "{}", parts.text());
+    let paths = ["/api/uploads?sort=date%2B", "/api/uploads/1", "/api/uploads/2"];
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "uploads", &ann, &paths).await;
 }
 
 #[tokio::test]

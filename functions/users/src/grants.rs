@@ -54,8 +54,10 @@ pub async fn give(ctx: RequestCtx, PathId(id): PathId, body: Json<NewGrant>) -> 
         expires_at: new.expires_at,
     };
     ledger::grant(&mut tx, &grant, "SELECT id FROM users WHERE id = :user", args! { user: id });
+    let reply = ctx.created(tx, &GRANTS).await?;
+    ctx.publish_rows([(&USERS, vec![id])]);
     // A grant has no address of its own.
-    Ok(ctx.created(tx, &GRANTS).await?.map_location(|_| String::new()))
+    Ok(reply.map_location(|_| String::new()))
 }
 
 pub async fn read(ctx: RequestCtx, PathId(id): PathId) -> Result {

@@ -3,7 +3,7 @@
 mod grants;
 
 use serde_json::{Value, json};
-use testkit::{Account, Kit, Reply, rules};
+use testkit::{Account, Kit, Reply, golden, rules};
 
 const PASSWORD: &str = "correct horse 電池";
 
@@ -35,6 +35,15 @@ async fn password_of(kit: &Kit, id: i64) -> String {
 #[test]
 fn openapi_is_fresh() {
     Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    kit.user("bob").await;
+    let paths = ["/api/users", "/api/users/1", "/api/users/1/points"];
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "users", &ann, &paths).await;
 }
 
 #[tokio::test]

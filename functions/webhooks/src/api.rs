@@ -5,11 +5,12 @@ use domain::messages::{INTERNAL, UNAVAILABLE};
 use domain::{Error, Id};
 use protocol::webhook::{delivery_purpose, derive};
 use serde_json::{Value, json};
-use store::rate_limit;
+use store::webhooks::WEBHOOKS;
+use store::{rate_limit, watch};
 use web::{Json, PathId, Reply, RequestCtx, Result};
 
 use crate::model::{NewWebhook, WebhookPatch};
-use crate::sql::{self, WEBHOOKS};
+use crate::sql;
 
 pub async fn list(ctx: RequestCtx) -> Result {
     ctx.list_in(ctx.write()?, &WEBHOOKS).await
@@ -46,8 +47,10 @@ pub async fn rotate(ctx: RequestCtx, PathId(id): PathId) -> Result {
     sql::require_owner(&mut tx, id);
     let retired = sql::rotate(&mut tx, id);
     let item = tx.item(&WEBHOOKS, id);
+    let change = tx.change(&WEBHOOKS, id);
     let outcome = tx.run().await?;
     rate_limit::check(outcome.row(retired), sql::MAX_RETIRED - 1, ctx.runtime.now)?;
+    ctx.publish(format!("webhooks/{id}"), watch::event(&WEBHOOKS, outcome.rows(change), ctx.runtime.now.0));
     Ok(Reply::Item(with_secret(&ctx, &outcome.item(item)?)?))
 }
 

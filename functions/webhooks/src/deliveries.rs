@@ -1,8 +1,9 @@
 //! The log of one webhook: its deliveries, and their replay. Each handler is one transaction.
 
+use store::webhooks::WEBHOOKS;
 use web::{PathId, PathParams, Reply, RequestCtx, Result};
 
-use crate::sql::{self, DELIVERIES, WEBHOOKS};
+use crate::sql::{self, DELIVERIES};
 
 pub async fn list(ctx: RequestCtx, PathId(id): PathId) -> Result {
     let mut tx = ctx.write()?;

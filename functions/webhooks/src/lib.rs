@@ -8,11 +8,12 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
+use store::webhooks::WEBHOOKS;
 use store::{Property, Shape};
 use web::{Access, App, Dialect, FormData, Operation, Replies, Routes};
 
 use crate::model::{NewWebhook, WebhookPatch};
-use crate::sql::{DELIVERIES, WEBHOOKS};
+use crate::sql::DELIVERIES;
 
 /// A row of `WEBHOOKS` with its secret.
 const WITH_SECRET: Shape = Shape::Object(&[

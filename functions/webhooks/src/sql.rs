@@ -1,11 +1,11 @@
-//! The SQL of webhooks and of their deliveries, as their owners see them.
+//! The SQL of changes to webhooks, and of their deliveries as their owners see them.
 
 use domain::Choices;
 use domain::messages::{FORBIDDEN, NOT_FOUND, WEBHOOK_INACTIVE, WEBHOOK_LIMIT};
 use protocol::webhook::{EVENTS, ROTATION_OVERLAP_MS};
-use store::spec::{DATE_FILTER, NEWEST, OLDEST, OWN, USER_FILTER};
+use store::spec::{DATE_FILTER, NEWEST, OLDEST};
 use store::webhooks::cancel_pending;
-use store::{Column, Filter, FilterRule, Kind, Property, Search, Shape, Spec, StmtIndex, Tx, args};
+use store::{Column, Filter, FilterRule, Kind, Property, Shape, Spec, StmtIndex, Tx, args};
 
 use crate::model::{NewWebhook, WebhookPatch};
 
@@ -14,37 +14,6 @@ const MAX_WEBHOOKS: i64 = 50;
 
 /// The most secrets that sign beside the current one.
 pub const MAX_RETIRED: i64 = 5;
-
-pub static WEBHOOKS: Spec = Spec {
-    name: "webhooks",
-    from: "webhooks t",
-    columns: &[
-        Column::new("id", "t.id", Kind::VersionedId),
-        Column::new("url", "t.url", Kind::Text),
-        Column::new("events", "t.events", Kind::Json(&Shape::List(&Shape::Text))),
-        Column::new("active", "t.active", Kind::Bool),
-        // The last try, of any event, failed.
-        Column::new("failing", "t.failures > 0", Kind::Bool),
-        // False for the `webhook` of a single task.
-        Column::new("standing", "t.standing", Kind::Bool),
-        Column::new("version", "t.version", Kind::Int),
-        Column::new("user_id", "t.user_id", Kind::User),
-        Column::new("created_at", "t.created_at", Kind::Time),
-        Column::new("updated_at", "t.updated_at", Kind::Time),
-    ],
-    visible: OWN,
-    writable: OWN,
-    owner: "t.user_id",
-    filters: &[
-        USER_FILTER,
-        Filter { name: "active", aliases: &[], rule: FilterRule::Flag("t.active") },
-        Filter { name: "standing", aliases: &[], rule: FilterRule::Flag("t.standing") },
-        DATE_FILTER,
-    ],
-    search: Search::Contains("t.url"),
-    sorts: &[NEWEST, OLDEST],
-    ..Spec::EMPTY
-};
 
 pub static DELIVERIES: Spec = Spec {
     name: "deliveries",

@@ -5,7 +5,7 @@ mod delivery;
 use protocol::webhook::{EVENTS, Secret};
 use serde_json::{Value, json};
 use testkit::rules::{self, CreatedBy, Resource, SeenBy};
-use testkit::{Account, Kit};
+use testkit::{Account, Kit, golden};
 
 /// A waiting task of the first user.
 const TASK: &str = "INSERT INTO tasks (name, type, status, params, user_id, created_at, updated_at) \
@@ -37,6 +37,40 @@ async fn webhooks_keep_the_rules_of_every_resource() {
         created_by: CreatedBy::Users,
     };
     resource.check(&kit()).await;
+}
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    webhook(&kit, &ann, json!({"url": "https://example.com/hook", "events": ["task.created", "model.ready"]})).await;
+    // The database draws an event's id at random, so this one is inserted.
+    kit.sql(
+        "INSERT INTO events (event_id, type, ended, user_id, task_id, body, created_at) \
+         VALUES ('evt_1', 'task.created', 0, ?1, 3, '{}', ?2)",
+        [ann.id.into(), kit.now().0.into()],
+    )
+    .await;
+    let log = r#"[{"time":"2026-11-20T00:00:00.000Z","status":500,"error":"the answer was 500"}]"#;
+    kit.sql("UPDATE deliveries SET log = ?1", [log.into()]).await;
+    let paths = ["/api/webhooks", "/api/webhooks/1", "/api/webhooks/1/deliveries"];
+    golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "webhooks", &ann, &paths).await;
+}
+
+#[tokio::test]
+async fn watchers_are_told_of_a_new_secret_and_not_what_it_is() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    webhook(&kit, &ann, json!({"url": "https://example.com/hook"})).await;
+    kit.published().await;
+    kit.batches();
+    kit.post("/api/webhooks/1/rotate", json!({})).by(&ann).send().await;
+    assert_eq!(kit.batches(), 1);
+    let published = kit.published().await;
+    let [(room, event)] = published.as_slice() else { panic!("{published:?}") };
+    let frame = event.owner.as_ref().and_then(|frame| frame.text("v1")).unwrap();
+    assert!(room == "webhooks/1" && frame.contains(r#""version":2"#) && !frame.contains("whsec_"), "{frame}");
+    assert!(event.public.is_none() && event.seq > kit.now().0);
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use crate::id;
 /// The prefix of these addresses, after the origin.
 pub const PREFIX: &str = "/files/";
 
-/// True for `up/{32 hex}.{extension}` and `out/{task}/{attempt}/{32 hex}.{extension}`, the only keys there are.
+/// True for `up/{32 hex}.{extension}`, `data/{32 hex}.{extension}` (images of datasets) and
+/// `out/{task}/{attempt}/{32 hex}.{extension}`, the only keys there are.
 pub fn is_key(key: &str) -> bool {
     let name = |name: &str| {
         let plain =
@@ -15,7 +16,7 @@ pub fn is_key(key: &str) -> bool {
     };
     let mut parts = key.split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("up"), Some(file), None, ..) => name(file),
+        (Some("up" | "data"), Some(file), None, ..) => name(file),
         (Some("out"), Some(task), Some(attempt), Some(file), None) => {
             id::parse(task).is_some() && id::parse(attempt).is_some() && name(file)
         }
@@ -37,7 +38,12 @@ mod tests {
     #[test]
     fn only_our_own_keys_are_looked_up() {
         let token = "0f".repeat(16);
-        for good in [format!("up/{token}.png"), format!("up/{token}.safetensors"), format!("out/7/2/{token}.png")] {
+        for good in [
+            format!("up/{token}.png"),
+            format!("up/{token}.safetensors"),
+            format!("data/{token}.jpg"),
+            format!("out/7/2/{token}.png"),
+        ] {
             assert!(is_key(&good), "{good}");
         }
         for bad in [

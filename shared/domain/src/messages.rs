@@ -21,7 +21,6 @@ catalogue! {
     MALFORMED_JSON "malformed_json" Malformed "The body is not valid JSON." "請求內容不是有效的 JSON。" "请求内容不是有效的 JSON。";
     INVALID_PARAMETER "invalid_parameter" Malformed "{0} must be {1}." "{0} 必須是{1}。" "{0} 必须是{1}。";
     MISSING_PARAMETER "missing_parameter" Malformed "{0} is required." "缺少必填的 {0}。" "缺少必填的 {0}。";
-    UNSUPPORTED_PARAMETER "unsupported_parameter" Malformed "{0} is not available yet." "{0} 目前尚未提供。" "{0} 目前尚未提供。";
     UNKNOWN_SORT "unknown_sort" Malformed "{0} is not a known sort order." "未知的排序方式 {0}。" "未知的排序方式 {0}。";
     INVALID_CURSOR "invalid_cursor" Malformed "The cursor is invalid for this list." "游標不屬於此列表。" "游标不属于此列表。";
     NOTHING_TO_CHANGE "nothing_to_change" Malformed "The body names no field to change." "請求中沒有要修改的欄位。" "请求中没有要修改的字段。";
@@ -70,6 +69,7 @@ catalogue! {
     INVALID_MODEL "invalid_model" Malformed "The file is not a readable model (safetensors)." "檔案不是可讀取的模型（safetensors）。" "文件不是可读取的模型（safetensors）。";
     MODEL_TOO_LARGE "model_too_large" TooLarge "Models of this type may have at most {0}." "此類型的模型最大為 {0}。" "此类型的模型最大为 {0}。";
     MODEL_NOT_READY "model_not_ready" Conflict "The model is not trained yet, or its type does not fit here." "模型尚未訓練完成，或類型不符。" "模型尚未训练完成，或类型不符。";
+    DATASET_UNAVAILABLE "dataset_unavailable" Conflict "Images of the dataset could not be copied; the dataset says which." "資料集有圖片無法複製，請見該資料集。" "数据集有图片无法复制，请见该数据集。";
     WEBHOOK_LIMIT "webhook_limit" Conflict "You have reached the limit of 50 webhooks." "Webhook 已達 50 個的上限。" "Webhook 已达 50 个的上限。";
     WEBHOOK_INACTIVE "webhook_inactive" Conflict "The webhook is inactive." "此 webhook 未啟用。" "该 webhook 未启用。";
     RANGE_NOT_SATISFIABLE "range_not_satisfiable" OutOfRange "The range lies outside the object." "要求的範圍超出物件。" "请求的范围超出对象。";

@@ -50,8 +50,14 @@ catalogue! {
     OMITTED_FOR_TEXT_MODEL "omitted, because this model draws from text alone" "空的，因為該模型只依文字生圖" "空，因为该模型是文生图模型";
     SEED_OF_BATCH "at most {0}, because the images of a batch count it up" "不大於 {0}，因為同批圖片的種子依次加一" "不大于 {0}，因为同批图片的种子依次加一";
     USABLE_MODEL "a model you may use" "您可使用的模型" "您可使用的模型";
+    FAMILY_OF_SOURCE "the family of the source model, or omitted" "源模型的基礎模型，或留空" "源模型的基础模型，或留空";
+    USABLE_DATASET "a dataset you may use" "您可使用的資料集" "您可使用的数据集";
+    DATASET_WITH_IMAGES "a dataset with images" "有圖片的資料集" "有图片的数据集";
     OWN_MODEL_FILE "one of your uploads of type application/octet-stream" "您以 application/octet-stream 上傳的檔案" "您以 application/octet-stream 上传的文件";
+    OWN_IMAGES "ids of images of the author" "作者的圖片編號" "作者的图片编号";
     IMAGE_URLS "the http or https URL of an image, or a JSON array of at most {0}" "圖片的 http 或 https 網址，或最多 {0} 個網址的 JSON 陣列" "图片的 http 或 https 网址，或最多 {0} 个网址的 JSON 数组";
+    DATASET_IMAGE "the address of an image that you may use and the platform may call, or an object of url and caption (at most 2000 characters)" "您可使用且平台可存取的圖片網址，或由 url 與 caption（最多 2000 個字元）組成的物件" "您可使用且平台可访问的图片网址，或由 url 与 caption（最多 2000 个字符）组成的对象";
+    DATASET_IMAGES "1 to {0} images, with addresses of at most 1.5 MB together" " 1 到 {0} 張圖片，網址合計最多 1.5 MB" " 1 到 {0} 张图片，网址合计最多 1.5 MB";
     CALLBACK_FIELD "what the runner protocol allows (docs/API.md §5)" "執行器協定允許的值（docs/API.md §5）" "运行器协议允许的值（docs/API.md §5）";
 }
 

@@ -36,8 +36,18 @@ pub static POISON: TaskError = TaskError {
     },
 };
 
+/// Images of the dataset of a training could not be stored.
+pub static DATASET_UNAVAILABLE: TaskError = TaskError {
+    code: "dataset_unavailable",
+    text: Text {
+        en: "Images of the dataset could not be copied; the dataset says which.",
+        hant: "資料集有圖片無法複製，請見該資料集。",
+        hans: "数据集有图片无法复制，请见该数据集。",
+    },
+};
+
 /// Reasons the drawing API translates; anything else is shown as the runner wrote it.
-pub static ALL: [&TaskError; 3] = [&CANCELED, &TIMEOUT, &POISON];
+pub static ALL: [&TaskError; 4] = [&CANCELED, &TIMEOUT, &POISON, &DATASET_UNAVAILABLE];
 
 /// `errorMessage` of the points API by code; `POINTS_OTHER` for any other code.
 pub static POINTS: [TaskError; 5] = [

@@ -4,6 +4,8 @@ use crate::range::{IntRange, NumberRange};
 
 /// Optimizer steps.
 pub const STEPS: IntRange = IntRange::new(1, 100_000);
+/// Optimizer steps of a training that names neither steps nor epochs.
+pub const DEFAULT_STEPS: u32 = 500;
 /// Times that every image is shown.
 pub const EPOCHS: IntRange = IntRange::new(1, 10_000);
 /// Peak learning rate.
@@ -16,6 +18,8 @@ pub const RANK: IntRange = IntRange::new(1, 256);
 pub const RESOLUTION: IntRange = IntRange { min: 64, max: 1024, step: 8 };
 /// Images of a dataset.
 pub const MAX_IMAGES: usize = 5000;
+/// Bytes of the addresses of a dataset's images together, as they are shown; of addresses and captions of a request.
+pub const MAX_ADDRESS_BYTES: usize = 1_500_000;
 /// Characters of a caption.
 pub const MAX_CAPTION: usize = 2000;
 /// Bytes of an image of a dataset.

@@ -1,10 +1,11 @@
 //! The one macro: turns a function's `routes` into what its platform calls.
 
 /// `entry!(routes)`: exports the function `routes() -> web::App` as this target's entry point. Natively there is none:
-/// tests call `routes` themselves.
+/// tests call `routes` themselves. Database, queue and hub are always at hand. Other engines are named, as in
+/// `entry!(routes, BLOBS, FETCH)`, because each adds up to 8 KiB to the function: see `edge::engines`.
 #[macro_export]
 macro_rules! entry {
-    ($routes:path) => {
+    ($routes:path $(, $engine:ident)*) => {
         #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
         mod entry {
             use std::sync::OnceLock;
@@ -18,7 +19,8 @@ macro_rules! entry {
                 context: worker::Context,
             ) -> worker::Result<worker::web_sys::Response> {
                 let app = APP.get_or_init(|| $routes());
-                $crate::worker::serve(app, request, env, context).await
+                $crate::worker::serve::<{ $crate::engines::NONE $(| $crate::engines::$engine)* }>(app, request, env, context)
+                    .await
             }
         }
 

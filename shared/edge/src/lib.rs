@@ -1,6 +1,7 @@
 //! The only crate that names platforms. The compile target picks one: Cloudflare Workers, Spin, or native (tests).
 //! Each module adapts that platform's engines to `ports` and its requests to `web`.
 
+pub mod engines;
 mod entry;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;

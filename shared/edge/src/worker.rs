@@ -20,23 +20,25 @@ use ports::{Background, Config, Rng, Runtime, Source, Sql};
 use worker::send::SendWrapper;
 use worker::{Context, Env};
 
+use crate::engines;
+
 pub use hub::{JOIN_HEADER, event_stream_text};
 
 /// Answers one request with a function's app.
-pub async fn serve(
+pub async fn serve<const ENGINES: u8>(
     app: &web::App,
     request: web_sys::Request,
     env: Env,
     context: Context,
 ) -> worker::Result<web_sys::Response> {
-    let runtime = runtime(&env, Arc::new(WaitUntil(SendWrapper::new(context))));
+    let runtime = runtime::<ENGINES>(&env, Arc::new(WaitUntil(SendWrapper::new(context))));
     let request = request::inward(&request)?;
     let response = app.handle(runtime, request).await;
     request::outward(response).await
 }
 
-/// The runtime of a request or an alarm, over whatever is bound.
-pub fn runtime(env: &Env, background: Arc<dyn Background>) -> Runtime {
+/// The runtime of a request or an alarm, over whatever is bound of the database, queue, hub and `ENGINES`.
+pub fn runtime<const ENGINES: u8>(env: &Env, background: Arc<dyn Background>) -> Runtime {
     log::install();
     let sql: Arc<dyn Sql> = match d1::D1::bound(env) {
         Some(d1) => Arc::new(d1),
@@ -47,17 +49,22 @@ pub fn runtime(env: &Env, background: Arc<dyn Background>) -> Runtime {
     static CONFIG: OnceLock<Arc<Config>> = OnceLock::new();
     let config = CONFIG.get_or_init(|| Arc::new(Config::read(|name| env.var(name).ok().map(|v| v.to_string()))));
     Runtime {
-        kv: Arc::new(kv::WorkersKv(bindings.clone())),
-        blobs: Arc::new(blobs::R2(bindings.clone())),
+        kv: if ENGINES & engines::KV == 0 { not_linked() } else { Arc::new(kv::WorkersKv(bindings.clone())) },
+        blobs: if ENGINES & engines::BLOBS == 0 { not_linked() } else { Arc::new(blobs::R2(bindings.clone())) },
+        fetch: if ENGINES & engines::FETCH == 0 { not_linked() } else { Arc::new(fetch::GlobalFetch) },
         queue: Arc::new(store::queue::SqlQueue(sql.clone())),
         hub: Arc::new(hub::DurableHub(bindings)),
-        fetch: Arc::new(fetch::GlobalFetch),
         sql,
         rng: Arc::new(PlatformRng),
         background,
         now: Millis(js_sys::Date::now() as i64),
         config: config.clone(),
     }
+}
+
+/// The place of an engine that the function was not linked with.
+fn not_linked() -> Arc<Unbound> {
+    Arc::new(Unbound("an engine that this function does not use"))
 }
 
 struct PlatformRng;

@@ -79,6 +79,8 @@ pub struct Config {
     pub points_deadline_ms: i64,
     /// `TASK_DEADLINE_MS`: deadline of other tasks, from their submission.
     pub task_deadline_ms: i64,
+    /// `TRAINING_DEADLINE_MS`: milliseconds after which a training that has not ended fails.
+    pub training_deadline_ms: i64,
     /// `PUBLIC_URL`: scheme and host of links to stored files. Empty: those of the request.
     pub public_url: String,
     /// `FETCH_ALLOW`: `host:port` pairs that may be called although `domain::url_policy` says no.
@@ -106,6 +108,7 @@ impl Config {
             signup_points: number("SIGNUP_POINTS").filter(|n| *n <= domain::ledger::MAX_POINTS).unwrap_or(0),
             points_deadline_ms: number("POINTS_DEADLINE_MS").unwrap_or(domain::task::POINTS_DEADLINE_MS),
             task_deadline_ms: number("TASK_DEADLINE_MS").unwrap_or(domain::task::TASK_DEADLINE_MS),
+            training_deadline_ms: number("TRAINING_DEADLINE_MS").unwrap_or(domain::training::TRAINING_DEADLINE_MS),
             public_url: text("PUBLIC_URL").trim_end_matches('/').to_string(),
             fetch_allow: list("FETCH_ALLOW"),
         }

@@ -11,7 +11,9 @@ pub use callbacks::{
     Claim, ClaimRequest, Failed, LEASE_HEADER, LeaseRef, Output, Phase, Progress, ProgressReply, RUNNER_HEADER,
     Succeeded, Work, callback_id,
 };
-pub use draw_params::{AdapterKind, Checkpoint, DEFAULT_STRENGTH, DrawParams, Lora, MAX_ADAPTER_BYTES};
+pub use draw_params::{
+    AdapterKind, Checkpoint, DEFAULT_STRENGTH, DrawParams, Lora, MAX_ADAPTER_BYTES, MAX_CHECKPOINT_BYTES,
+};
 pub use embedding::{MAX_EMBEDDING, embedding_text, embedding_vector};
 pub use paths::{
     dataset_image_path, dataset_path, input_path, is_model_key, is_output_key, lora_path, model_path, output_prefix,

@@ -13,9 +13,10 @@ pub fn encode(sort: &str, position: &str) -> String {
 /// The sort value and the key of the last row seen, if the cursor belongs to this sort.
 pub fn decode(sort: &str, text: &str) -> Option<(Value, Value)> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let parts: Vec<serde_json::Value> = serde_json::from_slice(&bytes).ok()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
+    let parts: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
     match parts.as_slice() {
-        [name, value, key] if name == sort => Some((bound(value)?, bound(key)?)),
+        [name, value, key] if name == sort => Some((bound(value).or_else(|| real(sort, text))?, bound(key)?)),
         _ => None,
     }
 }
@@ -23,9 +24,17 @@ pub fn decode(sort: &str, text: &str) -> Option<(Value, Value)> {
 fn bound(value: &serde_json::Value) -> Option<Value> {
     match value {
         serde_json::Value::String(text) => Some(Value::Text(text.clone())),
-        serde_json::Value::Number(n) => n.as_i64().map(Value::Int).or_else(|| n.as_f64().map(Value::Real)),
+        serde_json::Value::Number(n) => n.as_i64().map(Value::Int),
         _ => None,
     }
+}
+
+/// The sort value as the digits that the database wrote. A column of type REAL is compared with the number they stand
+/// for, which is then exactly the row's: `serde_json` is off by the last bit, so that pages would repeat or miss rows.
+fn real(sort: &str, text: &str) -> Option<Value> {
+    let (digits, _) = text.strip_prefix(&format!("[\"{sort}\","))?.split_once(',')?;
+    let is_number = digits.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    is_number.then(|| Value::Text(digits.to_string()))
 }
 
 #[cfg(test)]
@@ -39,6 +48,17 @@ mod tests {
         assert_eq!(decode("hot", &cursor), None);
         for bad in ["", "!!", "e30", "bnVsbA", &encode("createdAt", "[[1],2]"), &encode("createdAt", "[1]")] {
             assert_eq!(decode("createdAt", bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn real_numbers_keep_all_their_digits() {
+        for digits in ["80646297386124.953", "1.0715086071862673e+301", "0.5", "-2.5"] {
+            let decoded = decode("hot", &encode("hot", &format!("[{digits},42]")));
+            assert_eq!(decoded, Some((Value::Text(digits.into()), Value::Int(42))));
+        }
+        for bad in ["[true,1]", "[{},1]", "[null,1]", "[0.5,0.5]"] {
+            assert_eq!(decode("hot", &encode("hot", bad)), None, "{bad}");
         }
     }
 }

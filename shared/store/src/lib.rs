@@ -2,25 +2,34 @@
 //! and owns the tables that two functions or more share. It knows no HTTP and no engine.
 
 mod api_version;
+pub mod articles;
+pub mod choices;
 mod credential;
 pub mod cursor;
+pub mod dataset_copies;
+pub mod datasets;
 pub mod idempotency;
+pub mod images;
 pub mod keys;
 pub mod ledger;
 pub mod list;
 pub mod list_query;
+pub mod model_file;
 pub mod models;
 pub mod outbox;
+pub mod params;
 pub mod pending;
 pub mod points_api;
 mod query;
 pub mod queue;
 pub mod rate_limit;
 pub mod redeem;
+pub mod servers;
 pub mod sessions;
 pub mod shape;
 pub mod spec;
 pub mod sweep;
+pub mod tags;
 pub mod task_order;
 pub mod tasks;
 pub mod tickets;

@@ -3,7 +3,48 @@
 use domain::messages::{ALREADY_REDEEMED, REDEEM_CODE_INVALID};
 
 use crate::args;
+use crate::spec::{
+    ADMIN, Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, Search, Sort, Spec, USER_FILTER,
+};
 use crate::tx::Tx;
+
+/// Redeem codes as administrators see them.
+pub static CODES: Spec = Spec {
+    name: "redeem-codes",
+    from: "redeem_codes t",
+    columns: &[
+        Column::new("id", "t.id", Kind::Int),
+        Column::new("prefix", "t.prefix", Kind::Text),
+        Column::new("points", "t.points", Kind::Int),
+        Column::new("max_uses", "t.max_uses", Kind::Int),
+        Column::new("uses", "t.uses", Kind::Int),
+        Column::new("usable", USABLE, Kind::Bool),
+        Column::new("expires_at", "t.expires_at", Kind::Time),
+        // Milliseconds a day.
+        Column::new("grant_days", "t.grant_ms / 86400000", Kind::Int),
+        Column::new("grant_expires_at", "t.grant_expires_at", Kind::Time),
+        Column::new("note", "t.note", Kind::Text),
+        Column::new("user_id", "t.user_id", Kind::User),
+        Column::new("created_at", "t.created_at", Kind::Time),
+        Column::new("updated_at", "t.updated_at", Kind::Time),
+    ],
+    visible: ADMIN,
+    writable: ADMIN,
+    owner: "t.user_id",
+    filters: &[USER_FILTER, Filter { name: "usable", aliases: &[], rule: FilterRule::Flag(USABLE) }, DATE_FILTER],
+    search: Search::Contains("(t.prefix || char(10) || t.note)"),
+    sorts: &[
+        NEWEST,
+        OLDEST,
+        Sort { name: "points", aliases: &[], sql: "t.points", descending: true },
+        Sort { name: "uses", aliases: &[], sql: "t.uses", descending: true },
+    ],
+    ..Spec::EMPTY
+};
+
+/// The condition that a code can be redeemed.
+const USABLE: &str =
+    "(t.uses < t.max_uses AND coalesce(t.expires_at > :now, 1) AND coalesce(t.grant_expires_at > :now, 1))";
 
 /// Gives the caller the points of a code; the last statement inserts the grant. Fails the transaction with
 /// `already_redeemed`, or with `redeem_code_invalid` when the code is unknown, expired or used up. `hash` is the hex

@@ -1,8 +1,11 @@
 //! The shape of JSON in replies, as data. It is documentation only: OpenAPI shows it as JSON Schema.
 
 mod draw_params;
+mod train_params;
 
+use draw_params::CHECKPOINT;
 pub use draw_params::DRAW_PARAMS;
+pub use train_params::TRAIN_PARAMS;
 
 /// The shape of one value.
 #[derive(Clone, Copy)]
@@ -31,6 +34,8 @@ pub enum Shape {
     Map(&'static Shape),
     /// An object.
     Object(&'static [Property]),
+    /// One of these.
+    AnyOf(&'static [Shape]),
     /// Any JSON.
     Any,
 }
@@ -51,13 +56,18 @@ pub struct Property {
 impl Property {
     /// A property that is always there.
     pub const fn new(name: &'static str, shape: Shape, about: &'static str) -> Property {
-        Property { name, shape, required: true, about }
+        Property { name, shape, required: true, about: documentation(about) }
     }
 
     /// A property that may be absent.
     pub const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Property {
-        Property { name, shape, required: false, about }
+        Property { name, shape, required: false, about: documentation(about) }
     }
+}
+
+/// A text that OpenAPI alone shows. The document is made natively, so functions are not linked with it.
+pub const fn documentation(text: &'static str) -> &'static str {
+    if cfg!(target_family = "wasm") { "" } else { text }
 }
 
 /// `{code, message}` of an error inside of an object.
@@ -77,13 +87,14 @@ pub const TASK_IMAGES: Shape = Shape::List(&Shape::Object(&[
 
 /// `data` of a task: a preview while it runs, the result at its end, empty before.
 pub const TASK_DATA: Shape = Shape::Object(&[
-    Property::optional("image_url", Shape::Nullable(&Shape::Url), "The latest preview, while the task runs."),
+    Property::optional("image_url", Shape::Nullable(&Shape::Url), "The latest preview; of a trained model, its cover."),
     Property::optional("step", Shape::Int, "Steps done, while the task runs."),
     Property::optional("steps", Shape::Int, "Steps in all, while the task runs."),
     Property::optional("eta_seconds", Shape::Number, "Predicted seconds until the end, while the task runs."),
     Property::optional("phase", Shape::OneOf(&["fetching", "loading"]), "What happens before the first step."),
     Property::optional("loss", Shape::Number, "Of the last step of a training, while it runs."),
-    Property::optional("images", TASK_IMAGES, "The result, at the end."),
+    Property::optional("images", TASK_IMAGES, "The result of an inference task, at the end."),
+    Property::optional("model_id", Shape::Int, "The model that a training made, at its end."),
 ]);
 
 /// The adapters an image was drawn with.

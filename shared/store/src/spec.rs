@@ -7,6 +7,7 @@
 use domain::{Choices, Lang};
 
 use crate::api_version::ApiVersion;
+use crate::public_or_own;
 use crate::query::Scope;
 use crate::shape::Shape;
 
@@ -93,7 +94,21 @@ pub const ADMIN: &str = "(SELECT admin FROM users WHERE id = :me) = 1";
 pub const OWN: &str = "(t.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)";
 
 /// The condition that the row is public, the caller's own, or the caller an administrator.
-pub const PUBLIC_OR_OWN: &str = "(t.public = 1 OR t.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)";
+pub const PUBLIC_OR_OWN: &str = public_or_own!("t");
+
+/// `PUBLIC_OR_OWN` for a table with another alias than `t`, as a literal for `concat!`.
+#[macro_export]
+macro_rules! public_or_own {
+    ($alias:literal) => {
+        concat!(
+            "(",
+            $alias,
+            ".public = 1 OR ",
+            $alias,
+            ".user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)"
+        )
+    };
+}
 
 /// One key of the reply.
 pub struct Column {
@@ -134,6 +149,8 @@ pub enum Kind {
     VersionedId,
     /// `user_id` in v1, `user: {id, user_name}` in v0. The column's name must be `user_id`.
     User,
+    /// `article_id` in v1, `article: {id, title}` or null in v0. The column's name must be `article_id`.
+    Article,
     /// A task's status; v0 knows only waiting, running, success and error.
     TaskStatus,
 }
@@ -180,7 +197,7 @@ pub struct Sort {
     pub name: &'static str,
     /// Other names it is known by.
     pub aliases: &'static [&'static str],
-    /// Never NULL.
+    /// Never NULL. Numbers with fractions must be a column of type REAL: see `cursor`.
     pub sql: &'static str,
     /// Largest first.
     pub descending: bool,
@@ -220,7 +237,7 @@ impl Column {
         let mut key = version.key(self.name);
         let value = match (self.kind, version) {
             (Kind::Int | Kind::Real | Kind::Text, _)
-            | (Kind::VersionedId | Kind::User | Kind::TaskStatus, ApiVersion::V1) => sql,
+            | (Kind::VersionedId | Kind::User | Kind::Article | Kind::TaskStatus, ApiVersion::V1) => sql,
             (Kind::Bool, _) => format!("json(iif({sql}, 'true', 'false'))"),
             (Kind::Time, _) => format!("strftime('%Y-%m-%dT%H:%M:%fZ', {sql} / 1000.0, 'unixepoch')"),
             (Kind::ShanghaiTime, _) => shanghai_time(&sql),
@@ -229,6 +246,11 @@ impl Column {
             (Kind::User, ApiVersion::V0) => {
                 key = "user".into();
                 format!("json_object('id', {sql}, 'user_name', (SELECT name FROM users WHERE id = {sql}))")
+            }
+            (Kind::Article, ApiVersion::V0) => {
+                key = "article".into();
+                let object = "SELECT json_object('id', a.id, 'title', a.title) FROM articles a";
+                format!("json(({object} WHERE a.id = {sql}))")
             }
             (Kind::TaskStatus, ApiVersion::V0) => format!("iif({sql} IN ('initial', 'ready'), 'waiting', {sql})"),
         };

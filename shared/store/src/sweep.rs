@@ -1,11 +1,13 @@
-//! One round of the sweeper: leases that ran out, deadlines, hints and deletions that a crash left in the outbox, rows
-//! past their time. It runs every few seconds while there is work; any number may run at once.
+//! One round of the sweeper: leases that ran out, deadlines, hints and deletions that a crash left in the outbox,
+//! images of datasets to copy, rows past their time. It runs every few seconds while there is work; any number may run
+//! at once.
 
 use domain::{Error, task};
 use ports::Runtime;
 
+use crate::tasks::News;
 use crate::tx::{StmtIndex, Tx};
-use crate::{args, idempotency, ledger, outbox, pending, rate_limit, tasks, tickets, watch, webhooks};
+use crate::{args, dataset_copies, idempotency, ledger, outbox, pending, rate_limit, tasks, tickets, watch, webhooks};
 
 /// A cron trigger wakes the sweeper this often, in milliseconds.
 const CRON_MS: i64 = 60_000;
@@ -26,10 +28,7 @@ pub async fn round(runtime: &Runtime) -> Result<bool, Error> {
         "SELECT o.task_id FROM task_objects o CROSS JOIN tasks t ON t.id = o.task_id WHERE t.status = 'error'",
         [],
     );
-    let changed = watch::change_where(&tasks::FRAMES, tx.scope, "t.nonce = :nonce", args! { nonce: &nonce });
-    let changed = tx.push(changed);
-    let ended = "SELECT id FROM tasks WHERE nonce = :nonce AND finished_at = :now";
-    let ended = webhooks::ended(&mut tx, ended, args! { nonce });
+    let news = News::of_end(&mut tx, "t.nonce = :nonce", args! { nonce });
     webhooks::sweep(&mut tx);
     pending::sweep(&mut tx);
     rate_limit::sweep(&mut tx);
@@ -38,15 +37,11 @@ pub async fn round(runtime: &Runtime) -> Result<bool, Error> {
     tx.exec("DELETE FROM sessions WHERE expires_at <= :now", []);
     let open = unfinished(&mut tx);
     let outcome = tx.run().await?;
-    let changes = watch::events(&tasks::FRAMES, outcome.rows(changed));
-    for (room, _) in &changes {
+    let changes = news.events(&outcome);
+    for (room, _) in changes.iter().filter(|(room, _)| room.starts_with("tasks/")) {
         log::info!("The lease or the deadline of {room} has passed: its attempt is over.");
     }
-    for (room, event) in changes.into_iter().chain(webhooks::events_of(outcome.rows(ended))) {
-        if let Err(error) = runtime.hub.publish(&room, &event).await {
-            log::warn!("Change {} of {room} was not published: {error}", event.seq);
-        }
-    }
+    watch::publish(runtime, changes).await;
     let mut open = outcome.row(open).is_some_and(|row| row.flag("open"));
     // A full batch may have left some behind. What was delivered may have been all there was.
     let mut delivered = false;
@@ -54,6 +49,7 @@ pub async fn round(runtime: &Runtime) -> Result<bool, Error> {
         delivered = true;
     }
     webhooks::dispatch(runtime);
+    dataset_copies::dispatch(runtime);
     if delivered {
         let mut tx = Tx::system(runtime);
         let asked = unfinished(&mut tx);
@@ -67,7 +63,8 @@ fn unfinished(tx: &mut Tx) -> StmtIndex {
     tx.exec(
         "SELECT EXISTS (SELECT 1 FROM tasks WHERE finished_at IS NULL) \
          OR EXISTS (SELECT 1 FROM outbox) \
-         OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next_at < :now + :cron) AS open",
+         OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next_at < :now + :cron) \
+         OR EXISTS (SELECT 1 FROM dataset_images WHERE status = 'pending' AND not_before < :now + :cron) AS open",
         args! { cron: CRON_MS },
     )
 }

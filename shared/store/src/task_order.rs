@@ -7,6 +7,7 @@
 use domain::Error;
 
 use crate::args;
+use crate::query::Arg;
 use crate::tx::Tx;
 
 /// A task to be submitted by the caller.
@@ -15,7 +16,9 @@ pub struct NewTask<'a> {
     pub name: &'a str,
     /// Its images will be public.
     pub public: bool,
-    /// JSON: `protocol::runner::DrawParams` and `tags`.
+    /// What it asks for.
+    pub kind: TaskKind,
+    /// JSON: `protocol::runner::DrawParams` and `tags`, or `protocol::runner::TrainParams`.
     pub params: &'a str,
     /// The prompt as `domain::search::index` has it.
     pub search_text: &'a str,
@@ -25,12 +28,8 @@ pub struct NewTask<'a> {
     pub task_no: Option<&'a str>,
     /// Its model's name in `points_config`; without one the standard price of `task_type` applies.
     pub model_name: Option<&'a str>,
-    /// `text_to_image` or `image_to_image`.
+    /// `text_to_image`, `image_to_image` or `training`.
     pub task_type: &'a str,
-    /// The number of images.
-    pub images: u32,
-    /// `domain::task::work`
-    pub work: f64,
     /// Scheme and host of the links in its webhooks.
     pub origin: &'a str,
     /// The address of its own webhook; `webhooks::for_task` comes before.
@@ -39,7 +38,86 @@ pub struct NewTask<'a> {
     pub deadline_ms: i64,
 }
 
-/// The price of one image: by the model's name, or the standard of the type.
+/// What a task asks for, and what its cost and its predicted time are counted by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TaskKind {
+    /// Images. The price is of one.
+    Inference {
+        /// The number of images.
+        images: u32,
+        /// `domain::task::work`
+        work: f64,
+    },
+    /// The caller's newest model. It waits until all images of the dataset are stored. The price is of a begun hundred
+    /// of images shown.
+    Training {
+        /// The dataset; None for the caller's newest.
+        dataset_id: Option<i64>,
+        /// Images shown in all, or None where `epochs` count.
+        shown: Option<i64>,
+        /// Times that every image of the dataset is shown.
+        epochs: Option<i64>,
+    },
+}
+
+impl TaskKind {
+    fn columns(self) -> KindColumns {
+        match self {
+            TaskKind::Inference { .. } => INFERENCE,
+            TaskKind::Training { .. } => TRAINING,
+        }
+    }
+
+    fn args(self) -> [Arg; 5] {
+        match self {
+            TaskKind::Inference { images, work } => {
+                args! { images: i64::from(images), work, dataset_id: None::<i64>, shown: None::<i64>, epochs: None::<i64> }
+            }
+            TaskKind::Training { dataset_id, shown, epochs } => {
+                args! { images: None::<i64>, work: None::<f64>, dataset_id, shown, epochs }
+            }
+        }
+    }
+}
+
+/// SQL expressions for the columns that differ between the kinds, over `TaskKind::args`.
+struct KindColumns {
+    /// A text without quotes.
+    kind: &'static str,
+    status: &'static str,
+    units: &'static str,
+    work: &'static str,
+    model: &'static str,
+    dataset: &'static str,
+}
+
+const INFERENCE: KindColumns = KindColumns {
+    kind: "inference",
+    status: "'waiting'",
+    units: ":images",
+    work: ":work",
+    model: "NULL",
+    dataset: "NULL",
+};
+
+const TRAINING: KindColumns = KindColumns {
+    kind: "training",
+    status: "iif((SELECT pending FROM training), 'initial', 'waiting')",
+    units: "((SELECT shown FROM training) + 99) / 100",
+    work: "CAST((SELECT shown FROM training) AS REAL)",
+    model: "(SELECT max(id) FROM models WHERE user_id = :me)",
+    dataset: "(SELECT dataset_id FROM training)",
+};
+
+/// The dataset of a training, the images that will be shown, and whether any is still to be stored. Bound numbers may
+/// be reals (D1), and a division of reals would not be a whole number.
+const TRAINING_ROW: &str = "WITH training AS (SELECT d.dataset_id, \
+    CAST(coalesce(:shown, :epochs * count(i.id)) AS INTEGER) AS shown, \
+    coalesce(max(i.status = 'pending'), 0) AS pending \
+    FROM (SELECT coalesce(:dataset_id, (SELECT max(id) FROM datasets WHERE user_id = :me)) AS dataset_id) d \
+    LEFT JOIN dataset_images i ON i.dataset_id = d.dataset_id AND i.removed_at IS NULL) ";
+
+/// The price of one unit: by the model's name, or the standard of the type.
 const PRICE: &str = "SELECT points_cost FROM points_config WHERE enabled = 1 \
     AND ((:model_name IS NULL AND standard = 1 AND task_type = :task_type) OR model_name = :model_name)";
 
@@ -48,8 +126,11 @@ const PRICE: &str = "SELECT points_cost FROM points_config WHERE enabled = 1 \
 pub fn insert(tx: &mut Tx, task: &NewTask<'_>, no_price: impl Into<Error>) {
     let price = args! { model_name: task.model_name, task_type: task.task_type };
     tx.guard(no_price, &format!("EXISTS ({PRICE})"), price.clone());
-    const TURN: &str = "1 + max((SELECT turn FROM queue_clocks WHERE type = 'inference'), coalesce((SELECT max(turn) \
-        FROM tasks WHERE user_id = :me AND type = 'inference' AND status = 'waiting'), 0))";
+    let KindColumns { kind, status, units, work, model, dataset } = task.kind.columns();
+    let turn = format!(
+        "1 + max((SELECT turn FROM queue_clocks WHERE type = '{kind}'), coalesce((SELECT max(turn) \
+         FROM tasks WHERE user_id = :me AND type = '{kind}' AND status = 'waiting'), 0))"
+    );
     const ENDPOINT: &str = "(SELECT id FROM webhooks WHERE user_id = :me AND url = :webhook AND standing = 0)";
     let columns = args! {
         name: task.name,
@@ -59,22 +140,21 @@ pub fn insert(tx: &mut Tx, task: &NewTask<'_>, no_price: impl Into<Error>) {
         nonce: task.nonce,
         max_attempts: domain::task::MAX_ATTEMPTS,
         deadline_ms: task.deadline_ms,
-        images: i64::from(task.images),
         task_no: task.task_no,
-        work: task.work,
         origin: task.origin,
         webhook: task.webhook,
     };
+    let training = if kind == TRAINING.kind { TRAINING_ROW } else { "" };
     tx.exec(
         format!(
-            "INSERT INTO tasks (name, type, status, params, public, pairs, nonce, max_attempts, user_id, not_before, \
-             hinted_at, deadline, cost, turn, task_no, model_name, task_type, work, origin, webhook_id, created_at, \
-             updated_at) \
-             VALUES (:name, 'inference', 'waiting', :params, :public, :search_text, :nonce, :max_attempts, :me, :now, \
-             :now, :now + :deadline_ms, :images * ({PRICE}), {TURN}, :task_no, :model_name, :task_type, :work, :origin, \
-             {ENDPOINT}, :now, :now)"
+            "{training}INSERT INTO tasks (name, type, status, params, public, pairs, nonce, max_attempts, user_id, \
+             not_before, hinted_at, deadline, cost, turn, task_no, model_name, task_type, work, origin, webhook_id, \
+             model_id, dataset_id, created_at, updated_at) \
+             VALUES (:name, '{kind}', {status}, :params, :public, :search_text, :nonce, :max_attempts, :me, :now, \
+             :now, :now + :deadline_ms, ({units}) * ({PRICE}), {turn}, :task_no, :model_name, :task_type, {work}, \
+             :origin, {ENDPOINT}, {model}, {dataset}, :now, :now)"
         ),
-        price.into_iter().chain(columns),
+        price.into_iter().chain(columns).chain(task.kind.args()),
     );
 }
 

@@ -4,13 +4,20 @@
 
 mod claim;
 mod end;
+mod news;
 mod progress;
 mod result;
+mod training;
 
 pub use claim::{claim, require_lease, require_registration};
-pub use end::{cancel, cancel_where, delete, discard_objects, expire, fail, hint_again, time_out};
+pub use end::{cancel, cancel_where, delete, discard_objects, end_at_once, expire, fail, hint_again, time_out};
+pub use news::News;
 pub use progress::{progress, record_object};
 pub use result::succeed;
+pub use training::{
+    begin_upload, complete_upload, dataset_image, dataset_page, dataset_settled, require_training, store_state,
+    stored_state, trained, upload,
+};
 
 use domain::{Lang, task_errors};
 

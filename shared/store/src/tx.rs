@@ -33,6 +33,8 @@ pub struct Tx {
 /// What a guard that does not hold means.
 enum Failure {
     Error(Error),
+    /// One of several fields of the request is to blame: the query yields it as `field`.
+    Field(Query, fn(String) -> Error),
     /// The request is the repeat of an earlier one.
     Repeat,
 }
@@ -81,9 +83,23 @@ impl Tx {
         self.add_guard(Failure::Error(error.into()), condition, args);
     }
 
+    /// As `guard`, where one of a list's fields may be to blame. `wrong` is an SQL query of `field`, without rows where
+    /// the guard holds; the transaction fails with the error about the first. Finding it is one more trip.
+    pub fn guard_fields(&mut self, error: fn(String) -> Error, wrong: &str, args: impl IntoIterator<Item = Arg>) {
+        let query = Query::new(wrong.to_string(), args);
+        let guard =
+            query.clone().wrap(|sql| format!("INSERT INTO guard SELECT {}, NOT EXISTS ({sql})", self.guards.len()), []);
+        self.push_guard(Failure::Field(query, error), guard);
+    }
+
     fn add_guard(&mut self, failure: Failure, condition: &str, args: impl IntoIterator<Item = Arg>) {
+        let guard = Query::new(format!("INSERT INTO guard SELECT {}, ({condition})", self.guards.len()), args);
+        self.push_guard(failure, guard);
+    }
+
+    fn push_guard(&mut self, failure: Failure, guard: Query) {
         debug_assert!(self.guards.len() < MAX_GUARDS, "more guards than the database has numbers for");
-        self.exec(format!("INSERT INTO guard SELECT {}, ({condition})", self.guards.len()), args);
+        self.push(guard);
         self.guards.push(failure);
     }
 
@@ -146,6 +162,7 @@ impl Tx {
         };
         match (failure, idempotency_key) {
             (Failure::Error(error), _) => Err(error),
+            (Failure::Field(query, error), _) => Err(error(wrong_field(&*sql, scope, query).await?)),
             (Failure::Repeat, Some(key)) => Ok(FirstOrRepeat::Repeat(idempotency::stored(&*sql, scope, &key).await?)),
             (Failure::Repeat, None) => Err(INTERNAL.error().cause("a repeat without an idempotency key")),
         }
@@ -177,6 +194,11 @@ impl Outcome {
         self.rows(stmt).first()
     }
 
+    /// The column `id` of all rows of a statement.
+    pub fn ids(&self, stmt: StmtIndex) -> Vec<i64> {
+        self.rows(stmt).iter().filter_map(|row| row.int("id")).collect()
+    }
+
     /// The JSON object in column `item`; `not_found` when there is no row.
     pub fn item(&self, stmt: StmtIndex) -> Result<String, Error> {
         self.row(stmt).and_then(|r| r.text("item")).map(str::to_string).ok_or_else(|| NOT_FOUND.error())
@@ -187,6 +209,14 @@ impl Outcome {
         let stmt = self.answer.ok_or_else(|| INTERNAL.error().cause("a creation without an answer"))?;
         self.item(stmt)
     }
+}
+
+/// The field that the query of a `guard_fields` yields first.
+async fn wrong_field(sql: &dyn Sql, scope: Scope, query: Query) -> Result<String, Error> {
+    let rows = sql.run(vec![query.bind(scope)]).await.map_err(failure)?;
+    let field = rows.first().and_then(Rows::first).and_then(|row| row.text("field")).map(str::to_string);
+    // It may have become right in between.
+    field.ok_or_else(|| UNAVAILABLE.error().retry_after(1))
 }
 
 fn raised_by_trigger(code: &str) -> Error {

@@ -20,6 +20,8 @@ pub static USERS: Spec = Spec {
     ],
     writable: "(t.id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)",
     owner: "t.id",
+    // Points change by entries of the ledger, which leave `updated_at` as it is.
+    seq: "t.updated_at + coalesce((SELECT max(e.id) FROM entries e WHERE e.user_id = t.id), 0)",
     filters: &[
         Filter { name: "user", aliases: &["user_id"], rule: FilterRule::Users("t.id IN ({ids})") },
         Filter { name: "admin", aliases: &[], rule: FilterRule::Flag("t.admin") },

@@ -3,7 +3,7 @@
 
 use domain::room::{Audience, Event, Frame};
 use domain::{Error, Lang, messages::NOT_FOUND};
-use ports::{Row, Rows, Value};
+use ports::{Row, Rows, Runtime, Value};
 
 use crate::api_version::ApiVersion;
 use crate::args;
@@ -97,6 +97,15 @@ pub fn event(spec: &Spec, rows: &Rows, now: i64) -> Event {
 /// The event of a row that was deleted. Its `seq` is larger than any the row had.
 pub fn gone(now: i64) -> Event {
     Event { seq: now.max(1) + (1 << 50), end: true, public: None, owner: None }
+}
+
+/// Publishes events outside of a request. What is lost is made good when the room next reads its row.
+pub(crate) async fn publish(runtime: &Runtime, events: Vec<(String, Event)>) {
+    for (room, event) in events {
+        if let Err(error) = runtime.hub.publish(&room, &event).await {
+            log::warn!("Change {} of {room} was not published: {error}", event.seq);
+        }
+    }
 }
 
 /// The events of a `change_where`, each with its room.

@@ -13,9 +13,41 @@ use crate::args;
 use crate::points_api::NOTIFICATION_RENDERING;
 use crate::query::Arg;
 use crate::shape::{self, Shape};
-use crate::spec::{Column, Kind, Spec};
+use crate::spec::{Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, OWN, Search, Spec, USER_FILTER};
 use crate::tx::{StmtIndex, Tx};
 use crate::watch;
+
+/// Webhooks as their owners see them.
+pub static WEBHOOKS: Spec = Spec {
+    name: "webhooks",
+    from: "webhooks t",
+    columns: &[
+        Column::new("id", "t.id", Kind::VersionedId),
+        Column::new("url", "t.url", Kind::Text),
+        Column::new("events", "t.events", Kind::Json(&Shape::List(&Shape::Text))),
+        Column::new("active", "t.active", Kind::Bool),
+        // The last try, of any event, failed.
+        Column::new("failing", "t.failures > 0", Kind::Bool),
+        // False for the `webhook` of a single task.
+        Column::new("standing", "t.standing", Kind::Bool),
+        Column::new("version", "t.version", Kind::Int),
+        Column::new("user_id", "t.user_id", Kind::User),
+        Column::new("created_at", "t.created_at", Kind::Time),
+        Column::new("updated_at", "t.updated_at", Kind::Time),
+    ],
+    visible: OWN,
+    writable: OWN,
+    owner: "t.user_id",
+    filters: &[
+        USER_FILTER,
+        Filter { name: "active", aliases: &[], rule: FilterRule::Flag("t.active") },
+        Filter { name: "standing", aliases: &[], rule: FilterRule::Flag("t.standing") },
+        DATE_FILTER,
+    ],
+    search: Search::Contains("t.url"),
+    sorts: &[NEWEST, OLDEST],
+    ..Spec::EMPTY
+};
 
 /// Makes the endpoint of one task's own `webhook`, or finds it: one for each user and address. To be added before
 /// `task_order::insert`.

@@ -9,6 +9,8 @@ use domain::{Error, phrases};
 use protocol::runner::{AdapterKind, Checkpoint, DEFAULT_STRENGTH, DrawParams, Lora};
 use web::{Default, FieldType, Input};
 
+use crate::random_seed::random_seed;
+
 const PROMPT: FieldType = FieldType::Text { min: 1, max: MAX_PROMPT };
 const NEGATIVE_PROMPT: FieldType = FieldType::Text { min: 0, max: MAX_PROMPT };
 
@@ -64,8 +66,7 @@ web::form! {
         pub loras: Vec<LoraForm> =
             Input::new(FieldType::List { of: &FieldType::Object(&LoraForm::FORM), max: MAX_LORAS }, "LoRAs", "LoRA"),
         /// Names of tags for the images.
-        pub tags: Vec<String> =
-            Input::new(FieldType::List { of: &FieldType::Word { max: 64 }, max: 32 }, "Tags", "標籤"),
+        pub tags: Vec<String> = Input::new(FieldType::TAGS, "Tags", "標籤"),
         /// The images will be public.
         pub public: bool = Input::new(FieldType::Bool, "Public", "公開").or(Default::Bool(true)),
         /// Gets the events of this task.
@@ -114,12 +115,6 @@ pub fn draw_params(form: &InferenceForm, random: &str) -> Result<DrawParams, Err
 fn lora(form: &LoraForm) -> Lora {
     let LoraForm { model_id, weight } = *form;
     Lora { model_id, weight, kind: AdapterKind::Lora, word: None, size: 0, sha256: None }
-}
-
-/// A seed from 0 to `largest`.
-fn random_seed(random: &str, largest: i64) -> u32 {
-    let number = random.get(..8).and_then(|hex| i64::from_str_radix(hex, 16).ok()).unwrap_or_default();
-    u32::try_from(number % (largest + 1)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //! filled in by the transaction that inserts the task.
 
 use domain::messages::MODEL_NOT_READY;
-use domain::{Error, phrases};
+use domain::{Error, phrases, popularity};
 use protocol::runner::{Checkpoint, DrawParams, Lora};
+use serde_json::json;
 use store::models::{ADAPTER_READY, CHECKPOINT, CHECKPOINT_READY, VISIBLE};
 use store::{Tx, args};
 
@@ -30,6 +31,18 @@ impl<'a> ModelRefs<'a> {
             let unseen = Error::invalid(field.clone(), &phrases::USABLE_MODEL);
             tx.guard(unseen, &exists(VISIBLE), args! { model_id });
             tx.guard(MODEL_NOT_READY.on(field), &exists(ready), args! { model_id });
+        }
+    }
+
+    /// Adds a use to each model.
+    pub(crate) fn count_use(&self, tx: &mut Tx) {
+        let checkpoint = self.checkpoint.iter().map(|model| model.model_id);
+        let ids: Vec<i64> = checkpoint.chain(self.loras.iter().map(|lora| lora.model_id)).collect();
+        if !ids.is_empty() {
+            tx.exec(
+                "UPDATE models SET hot = hot + :weight WHERE id IN (SELECT value FROM json_each(:ids))",
+                args! { ids: json!(ids).to_string(), weight: popularity::weight(tx.scope.now) },
+            );
         }
     }
 

@@ -1,10 +1,9 @@
 //! A checked submission, and the statements that put it in line.
 
-use domain::messages::UNSUPPORTED_PARAMETER;
 use domain::{Error, search, task, url_policy};
 use protocol::runner::DrawParams;
 use serde_json::json;
-use store::task_order::{self, NewTask};
+use store::task_order::{self, NewTask, TaskKind};
 use store::{Tx, args, outbox, webhooks};
 use web::RequestCtx;
 
@@ -55,9 +54,6 @@ impl Submission {
     ///
     /// Those of `draw_params`; `invalid_parameter` for an address that may not be called.
     pub fn of_form(ctx: &RequestCtx, form: InferenceForm) -> Result<Submission, Error> {
-        if form.kind == "training" {
-            return Err(UNSUPPORTED_PARAMETER.on("type").arg("training"));
-        }
         for (field, url) in [("from_image", &form.from_image), ("mask", &form.mask)] {
             url.iter().try_for_each(|url| ctx.check_image_url(url, field))?;
         }
@@ -96,14 +92,13 @@ impl Submission {
         let task = NewTask {
             name: &self.name,
             public: self.public,
+            kind: TaskKind::Inference { images: n, work: task::work(width, height, num_inference_steps, n) },
             params: &params.to_string(),
             search_text: &search::index(&self.params.prompt),
             nonce: &nonce,
             task_no: self.task_no.as_deref(),
             model_name,
             task_type,
-            images: n,
-            work: task::work(width, height, num_inference_steps, n),
             origin: ctx.origin(),
             webhook: self.webhook.as_deref(),
             deadline_ms: self.deadline_ms,
@@ -113,6 +108,7 @@ impl Submission {
         self.webhook.iter().for_each(|url| webhooks::for_task(tx, url));
         task_order::insert(tx, &task, no_price);
         models.resolve(tx, &nonce);
+        models.count_use(tx);
         outbox::hints(tx, "t.nonce = :nonce", args! { nonce: &nonce });
         nonce
     }

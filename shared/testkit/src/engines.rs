@@ -1,14 +1,15 @@
 //! Test doubles of engines: a database that counts its round trips, random bytes from a counter, background work that
-//! waits, and a hub that records.
+//! waits, a hub that records, and a key-value store that can be down.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::room::{Event, Join};
 use edge::native::NativeSql;
 use futures_util::future::BoxFuture;
-use ports::{Background, Hub, HubError, Rng, Rows, Sql, SqlError, Stmt, Upgraded};
+use ports::{Background, Hub, HubError, Kv, KvError, Rng, Rows, Source, Sql, SqlError, Stmt, Upgraded};
 
 /// Counts round trips.
 pub(crate) struct CountingSql {
@@ -94,5 +95,57 @@ impl Hub for RecordingHub {
 
     async fn wake(&self) -> Result<(), HubError> {
         Ok(())
+    }
+}
+
+/// A key-value store in memory that counts its reads and can be down.
+#[derive(Default)]
+pub struct TestKv {
+    entries: Mutex<HashMap<String, String>>,
+    reads: AtomicUsize,
+    is_down: AtomicBool,
+}
+
+impl TestKv {
+    pub(crate) fn with(entries: impl IntoIterator<Item = (String, String)>) -> TestKv {
+        TestKv { entries: Mutex::new(entries.into_iter().collect()), ..TestKv::default() }
+    }
+
+    /// Makes every call fail, or work again.
+    pub fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Reads since the last call.
+    pub fn reads(&self) -> usize {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+
+    /// The value of a key as it is stored, uncounted, also while the store is down.
+    pub fn stored(&self, key: &str) -> Option<String> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn entries<T>(&self, act: impl FnOnce(&mut HashMap<String, String>) -> T) -> Result<T, KvError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(KvError(Source::new("the key-value store is down")));
+        }
+        Ok(act(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+#[async_trait]
+impl Kv for TestKv {
+    async fn get(&self, key: &str) -> Result<Option<String>, KvError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.entries(|entries| entries.get(key).cloned())
+    }
+
+    async fn put(&self, key: &str, value: &str) -> Result<(), KvError> {
+        self.entries(|entries| drop(entries.insert(key.to_string(), value.to_string())))
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), KvError> {
+        self.entries(|entries| drop(entries.remove(key)))
     }
 }

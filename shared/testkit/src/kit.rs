@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::room::Event;
 use domain::{Id, Millis};
-use edge::native::{MemoryBlobs, MemoryKv, MockFetch, NativeSql};
+use edge::native::{MemoryBlobs, MockFetch, NativeSql};
 use ports::{Config, Rows, Runtime, Sql, Stmt};
 use serde_json::Value as Json;
+use store::params::{self, Params};
 
 use crate::call::Call;
-use crate::engines::{CounterRng, CountingSql, DeferredBackground, RecordingHub};
+use crate::engines::{CounterRng, CountingSql, DeferredBackground, RecordingHub, TestKv};
 
 /// 2026-11-20T00:00:00Z
 const START: i64 = 1_795_132_800_000;
@@ -24,7 +25,8 @@ pub struct Kit {
     pub blobs: Arc<MemoryBlobs>,
     /// The outside.
     pub fetch: Arc<MockFetch>,
-    kv: Arc<MemoryKv>,
+    /// The key-value store; with an entry of no defaults, as a deployment that has run for a while.
+    pub kv: Arc<TestKv>,
     hub: Arc<RecordingHub>,
     clock: AtomicI64,
     rng: Arc<CounterRng>,
@@ -53,7 +55,7 @@ impl Kit {
             sql: Arc::new(CountingSql::new(sql)),
             blobs: Arc::default(),
             fetch: Arc::default(),
-            kv: Arc::default(),
+            kv: Arc::new(TestKv::with([(params::KEY.to_string(), Params::default().entry(START))])),
             hub: Arc::default(),
             clock: AtomicI64::new(START),
             rng: Arc::default(),

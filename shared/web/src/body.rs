@@ -31,6 +31,12 @@ impl<T: FormData, const LIMIT: usize> JsonUpTo<T, LIMIT> {
     pub fn read(&self) -> Result<T, Error> {
         T::read(&self.value)
     }
+
+    /// As `read`, of the body after `change`, which may add what was not sent. The hash stays that of the bytes.
+    pub fn read_after(mut self, change: impl FnOnce(&mut Value)) -> Result<T, Error> {
+        change(&mut self.value);
+        self.read()
+    }
 }
 
 /// A body of at most `LIMIT` bytes, of any type.

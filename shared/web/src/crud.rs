@@ -3,9 +3,9 @@
 
 use domain::Id;
 use ports::Value;
-use store::{FirstOrRepeat, ListQuery, Spec, Tx, list, watch};
+use store::{FirstOrRepeat, ListQuery, Outcome, Spec, Tx, list, watch};
 
-use crate::reply::{Reply, Result};
+use crate::reply::{Failure, Reply, Result};
 use crate::request_ctx::RequestCtx;
 
 impl RequestCtx {
@@ -53,7 +53,12 @@ impl RequestCtx {
     /// Ends a creation whose transaction has its answer: runs it and replies with that, or as the first time when the
     /// request is a repeat.
     pub async fn created_answer(&self, tx: Tx) -> Result {
-        match tx.run_once().await? {
+        self.created_reply(tx.run_once().await?)
+    }
+
+    /// The reply to a creation whose transaction has run.
+    pub fn created_reply(&self, run: FirstOrRepeat) -> Result {
+        match run {
             FirstOrRepeat::First(outcome) => {
                 let item = outcome.answer()?;
                 let location = format!("{}/{}", self.path(), id_of(&item));
@@ -65,13 +70,24 @@ impl RequestCtx {
 
     /// Ends `PATCH /api/{name}/{id}`: runs the transaction, replies with the row as it is then, and publishes the
     /// change.
-    pub async fn updated(&self, mut tx: Tx, spec: &Spec, id: impl Into<Value>) -> Result {
+    pub async fn updated(&self, tx: Tx, spec: &Spec, id: impl Into<Value>) -> Result {
+        Ok(self.updated_with(tx, spec, spec, id).await?.0)
+    }
+
+    /// As `updated`, for a resource whose watchers see `frames`. Returns also the rows of the transaction's statements.
+    pub async fn updated_with(
+        &self,
+        mut tx: Tx,
+        spec: &Spec,
+        frames: &Spec,
+        id: impl Into<Value>,
+    ) -> std::result::Result<(Reply, Outcome), Failure> {
         let id = id.into();
         let item = tx.item(spec, id.clone());
-        let change = tx.change(spec, id.clone());
+        let change = tx.change(frames, id.clone());
         let outcome = tx.run().await?;
-        self.publish(room(spec, &id), watch::event(spec, outcome.rows(change), self.runtime.now.0));
-        Ok(Reply::Item(outcome.item(item)?))
+        self.publish(room(frames, &id), watch::event(frames, outcome.rows(change), self.runtime.now.0));
+        Ok((Reply::Item(outcome.item(item)?), outcome))
     }
 
     /// Ends `DELETE /api/{name}/{id}`: runs the transaction and publishes that the row is gone.

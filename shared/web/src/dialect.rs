@@ -66,7 +66,8 @@ impl Dialect {
         }
     }
 
-    fn page(self, page: &Page, version: ApiVersion) -> String {
+    /// The JSON of a page, outside of any envelope.
+    pub fn page(self, page: &Page, version: ApiVersion) -> String {
         let Page { page: number, page_size, total, next, next_cursor, list } = page;
         let cursor = json!(next_cursor);
         match (self, version) {

@@ -104,6 +104,12 @@ impl Field {
         };
         Field { name, field_type: input.field_type, default, title: input.title }
     }
+
+    /// The value of this field in a body, under either spelling of its name; None where it is null.
+    pub fn sent<'a>(&self, body: &'a Map<String, Value>) -> Option<&'a Value> {
+        let sent = body.get(self.name).or_else(|| body.get(&camel_case(self.name)));
+        sent.filter(|value| !value.is_null())
+    }
 }
 
 impl Form {
@@ -140,13 +146,17 @@ impl Form {
         let object = body.as_object().ok_or_else(|| MALFORMED_JSON.error())?;
         let mut values = Map::new();
         for field in self.0 {
-            let sent = object.get(field.name).or_else(|| object.get(&camel_case(field.name)));
-            let Some(sent) = sent.filter(|value| !value.is_null()) else { continue };
+            let Some(sent) = field.sent(object) else { continue };
             let value = field.field_type.read(sent);
             let value = value.ok_or_else(|| Error::invalid(field.name, field.field_type.phrase()))?;
             values.insert(field.name.into(), value);
         }
         Ok(values)
+    }
+
+    /// The field of this name, in either spelling.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.0.iter().find(|field| field.name == name || camel_case(field.name) == name)
     }
 
     /// JSON Schema 2020-12 of the body, with titles in English and Chinese.

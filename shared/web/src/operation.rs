@@ -1,6 +1,7 @@
 //! `Operation`: the address of a handler, what it takes, what it replies, who may call it. OpenAPI shows all of it.
 
 use domain::api_key::Access;
+use store::shape::documentation;
 use store::{Shape, Spec};
 
 use crate::form::Form;
@@ -59,7 +60,7 @@ impl Operation {
         Operation {
             method,
             path,
-            summary,
+            summary: documentation(summary),
             body: None,
             replies,
             secured: false,

@@ -13,6 +13,7 @@ use domain::{Error, Id};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use ports::{Runtime, Value};
+use store::datasets::SourceReader;
 use store::{ApiVersion, Scope, Spec, Tx, sessions};
 
 use crate::dialect::Style;
@@ -144,7 +145,12 @@ impl RequestCtx {
 
     /// The key of one of our stored files, when `url` is its address.
     pub fn own_file<'a>(&self, url: &'a str) -> Option<&'a str> {
-        domain::file_url::key(url, &[self.origin(), &self.head.origin])
+        domain::file_url::key(url, &self.origins())
+    }
+
+    /// The origins of our own addresses: as deployed, and as this caller calls them.
+    pub fn origins(&self) -> [&str; 2] {
+        [self.origin(), &self.head.origin]
     }
 
     /// Refuses an image that is neither one of our files nor on the public internet.
@@ -153,6 +159,11 @@ impl RequestCtx {
             Some(_) => Ok(()),
             None => domain::url_policy::admit(url, &self.runtime.config.fetch_allow, field),
         }
+    }
+
+    /// Reads the addresses of a dataset's images.
+    pub fn image_sources(&self) -> SourceReader<'_> {
+        SourceReader { origins: self.origins(), fetch_allow: &self.runtime.config.fetch_allow }
     }
 
     /// The caller's address, as the platform reports it.

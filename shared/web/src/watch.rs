@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::response::Response;
 use domain::messages::{UNAUTHENTICATED, UNAVAILABLE};
 use domain::room::{Audience, Event, Join, close};
-use domain::{Error, Kind};
-use ports::Value;
-use store::{Arg, Spec, args, tickets, watch};
+use domain::{Error, Id, Kind};
+use ports::{Runtime, Value};
+use store::{Arg, Spec, Tx, args, tickets, watch};
 
 use crate::auth::sha256_hex;
 use crate::reply::{Reply, Result};
@@ -119,6 +119,19 @@ impl RequestCtx {
         self.publish_all(vec![(room, event)]);
     }
 
+    /// Publishes rows that a request changed beside its own, after the reply: the choice that lost an image, say. They
+    /// are read again then, so `Spec::seq` must have grown. `ids` has at most some hundred.
+    pub fn publish_rows<const N: usize>(&self, rows: [(&'static Spec, Vec<Id>); N]) {
+        for (spec, ids) in rows.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+            let runtime = self.runtime.clone();
+            self.runtime.background.spawn(Box::pin(async move {
+                if let Err(error) = publish_rows(&runtime, spec, &ids).await {
+                    log::warn!("Changes of {} {ids:?} were not published: {error}", spec.name);
+                }
+            }));
+        }
+    }
+
     /// Publishes several changes, in this order.
     pub fn publish_all(&self, changes: Vec<(String, Event)>) {
         let hub = self.runtime.hub.clone();
@@ -130,4 +143,16 @@ impl RequestCtx {
             }
         }));
     }
+}
+
+async fn publish_rows(runtime: &Runtime, spec: &Spec, ids: &[Id]) -> std::result::Result<(), Error> {
+    let mut tx = Tx::system(runtime);
+    let condition = format!("{} IN (SELECT value FROM json_each(:ids))", spec.key);
+    let query = watch::change_where(spec, tx.scope, &condition, args! { ids: serde_json::json!(ids).to_string() });
+    let changes = tx.push(query);
+    let outcome = tx.run().await?;
+    for (room, event) in watch::events(spec, outcome.rows(changes)) {
+        runtime.hub.publish(&room, &event).await.map_err(|error| UNAVAILABLE.error().cause(error))?;
+    }
+    Ok(())
 }

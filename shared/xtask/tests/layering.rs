@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("shared/media", &[]),
     ("shared/protocol", &["domain"]),
     ("shared/ports", &["domain"]),
-    ("shared/store", &["domain", "protocol", "ports"]),
+    ("shared/store", &["domain", "media", "protocol", "ports"]),
     ("shared/web", &["domain", "ports", "store"]),
     ("shared/submit", &["domain", "protocol", "store", "web"]),
     ("shared/edge", &["domain", "ports", "store", "web"]),

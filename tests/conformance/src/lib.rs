@@ -61,4 +61,4 @@ async fn pull(sql: &dyn Sql, queue: &'static str) -> std::result::Result<Vec<Str
     Ok(rows.unwrap_or_default())
 }
 
-edge::entry!(crate::routes);
+edge::entry!(crate::routes, KV, BLOBS, FETCH);

@@ -18,13 +18,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use protocol::runner::{Claim, Succeeded};
+use protocol::runner::{Claim, LeaseRef, PART_BYTES, Succeeded, Trained};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// Larger than any picture of these tests.
-const LIMIT: usize = 8 << 20;
+/// A part of an upload is the largest body.
+const LIMIT: usize = PART_BYTES as usize;
 /// Longer than any call of a healthy edge takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -223,13 +223,15 @@ impl Between {
                 seen.wrong.push(format!("attempt {attempt:?} was handed out under {other} and {}", claim.lease));
             }
         }
-        if sent.path == "/callbacks/succeeded"
-            && let Ok(report) = serde_json::from_slice::<Succeeded>(&sent.body)
+        let lease = match sent.path.as_str() {
+            "/callbacks/succeeded" => serde_json::from_slice::<Succeeded>(&sent.body).ok().map(|report| report.lease),
+            "/callbacks/trained" => serde_json::from_slice::<Trained>(&sent.body).ok().map(|report| report.lease),
+            _ => None,
+        };
+        if let Some(LeaseRef { task_id: task, attempt, .. }) = lease
+            && let Some(other) = seen.won.insert(task, attempt)
         {
-            let (task, attempt) = (report.lease.task_id, report.lease.attempt);
-            if let Some(other) = seen.won.insert(task, attempt) {
-                seen.wrong.push(format!("results of task {task} were taken from attempts {other} and {attempt}"));
-            }
+            seen.wrong.push(format!("results of task {task} were taken from attempts {other} and {attempt}"));
         }
     }
 }

@@ -73,7 +73,11 @@ impl Victims {
     }
 
     fn start_runner_at(&mut self, edge: &Edge, place: usize) {
-        let options = ["--poll-ms", "100", "--preview-every", "2"];
+        let options = ["--poll-ms", "100", "--preview-every", "2", "--type", "inference", "--type", "training"];
+        let states = ["--state-every-s", "1", "--state-every-steps", "2"];
+        let cache = self.state.join(format!("runner-{place}"));
+        let cache = ["--cache", cache.to_str().expect("a path in UTF-8")];
+        let options = [options.as_slice(), &states, &cache].concat();
         let runner = RunnerProcess::start_logged(edge, &format!("runner-{place}"), &options, self.log("runners.log"));
         self.runners[place] = Some(runner);
     }

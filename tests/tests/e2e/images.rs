@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tests::{Account, Edge, Watch, unique};
 
 /// A picture of a task that sends `more`.
-async fn drawn(ann: &Account, more: &Value) -> Value {
+pub async fn drawn(ann: &Account, more: &Value) -> Value {
     let task = ann.submit(more).await;
     let (_, code) = Watch::of(ann, &format!("/api/tasks/{task}")).await.rest().await;
     assert_eq!(code, 1000);

@@ -2,11 +2,15 @@
 //! module per resource, each test with accounts of its own, so that they run side by side.
 
 mod account;
+mod articles;
+mod choices;
+mod datasets;
 mod gateway;
 mod hostile;
 mod images;
 mod keys;
 mod models;
+mod params;
 mod points;
 mod points_admin;
 mod queues;
@@ -14,6 +18,7 @@ mod servers;
 mod sessions;
 mod tags;
 mod tasks;
+mod trainings;
 mod uploads;
 mod users;
 mod watch;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tests::{Account, DedicatedEdge, Edge, RunnerProcess, State, Watch, until};
+use tests::{Account, DedicatedEdge, Edge, RunnerProcess, State, Watch, unique, until};
 
 /// A LoRA of one layer of the tiny model, in kohya's names: 16 values in, 16 out, rank 1.
 fn lora() -> Vec<u8> {
@@ -77,6 +77,30 @@ async fn an_imported_lora_changes_what_is_drawn() {
     assert_eq!(edge.get(&key).send().await.expect(200).bytes, file);
     ann.delete(&path).send().await.expect(204);
     ann.get(&path).send().await.expect(404);
+}
+
+#[tokio::test]
+async fn models_are_found_by_tag_and_word_and_watched() {
+    let edge = Edge::shared();
+    let ann = edge.sign_up("ann").await;
+    let (tag, word) = (unique("動物"), unique("布穀鳥"));
+    let form = json!({"name": word, "type": "lora", "base_model": "SD1.5", "upload": upload(&ann, lora()).await["id"],
+        "tags": [tag]});
+    let path = format!("/api/models/{}", ann.make("/api/models/import", &form).await);
+    let mut watch = Watch::of(&ann, &path).await;
+    assert_eq!(watch.next().await.expect("a snapshot")["status"], "success");
+    for (query, total) in
+        [(format!("tag={tag}"), 1), (format!("search={word}"), 1), (format!("search={tag}&sort=createdAt"), 1)]
+    {
+        let found = ann.get(&format!("/api/models?{query}")).send().await.expect(200).json();
+        assert_eq!((&found["total"], &found["list"][0]["tags"]), (&json!(total), &json!([tag])), "{query}");
+        assert_eq!(edge.get(&format!("/api/models?{query}")).send().await.expect(200).json()["total"], 0, "{query}");
+    }
+    ann.patch(&path, &json!({"tags": []})).send().await.expect(200);
+    watch.next().await.expect("a frame of the change");
+    assert_eq!(ann.get(&format!("/api/models?search={tag}")).send().await.expect(200).json()["total"], 0);
+    ann.delete(&path).send().await.expect(204);
+    assert_eq!(watch.next().await, Err(4404));
 }
 
 fn fixtures() -> PathBuf {

@@ -80,7 +80,7 @@ async fn the_price_list_is_kept_by_administrators() {
     let edge = Edge::shared();
     let (ann, admin) = (edge.sign_up("ann").await, edge.admin().await);
     let list = edge.get("/api/points-config?standard=true").send().await.expect(200).json();
-    assert_eq!(list["total"], 2, "of each type one is standard");
+    assert_eq!(list["total"], 3, "of each type one is standard");
     for standard in list["list"].as_array().into_iter().flatten() {
         let path = format!("/api/points-config/{}", standard["id"]);
         admin.patch(&path, &json!({"enabled": false})).send().await.refused(409, "standard_price");

@@ -77,3 +77,18 @@ async fn sockets_that_resume_and_event_streams_get_the_same_frames() {
     let resumed = Stream::open(stream).await.rest().await;
     assert_eq!(resumed.iter().map(|(_, frame)| frame).collect::<Vec<_>>(), expected);
 }
+
+/// Nobody says that the picture is gone: its room reads the row again.
+#[tokio::test]
+async fn what_goes_with_its_user_ends_its_watches() {
+    let edge = Edge::shared();
+    let ann = edge.sign_up("ann").await;
+    let image = crate::images::drawn(&ann, &json!({})).await;
+    let choice = ann.make("/api/choices", &json!({"name": "a", "public": true})).await;
+    let mut picture = Watch::open(&edge, &format!("/api/images/{}", image["id"]), None).await;
+    let mut curated = Watch::open(&edge, &format!("/api/choices/{choice}"), None).await;
+    picture.next().await.expect("a snapshot");
+    curated.next().await.expect("a snapshot");
+    ann.delete(&format!("/api/users/{}", ann.id)).send().await.expect(204);
+    assert_eq!((picture.next().await, curated.next().await), (Err(4404), Err(4404)));
+}

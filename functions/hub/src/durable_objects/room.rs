@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::room::{Audience, Event, Join, Room, close};
+use edge::engines::ALL;
 use edge::worker::{JOIN_HEADER, runtime};
 use store::Tx;
 use worker::{
@@ -16,8 +17,9 @@ use super::Detached;
 use super::history::History;
 use super::sockets;
 use super::streams::Streams;
-use crate::alarm::{LINGER_MS, Source, Step, step};
+use crate::alarm::{LINGER_MS, Step, step};
 use crate::delivery::{Delivery, served_rendering, welcome};
+use crate::source::Source;
 
 /// The most bytes of a client's message. Messages are ignored; a longer one ends the socket.
 const MESSAGE_BYTES: usize = 4096;
@@ -186,7 +188,7 @@ impl HubRoom {
 
     /// Reads the rows again. Returns their events.
     async fn read(&self, source: Source) -> std::result::Result<Vec<Event>, domain::Error> {
-        let runtime = runtime(&self.env, Arc::new(Detached));
+        let runtime = runtime::<ALL>(&self.env, Arc::new(Detached));
         let mut tx = Tx::system(&runtime);
         let rows = source.query(&mut tx);
         let outcome = tx.run().await?;

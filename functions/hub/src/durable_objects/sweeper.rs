@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use edge::engines::ALL;
 use edge::worker::runtime;
 use worker::{
     DurableObject, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, State, WebSocket,
@@ -29,17 +30,19 @@ impl DurableObject for HubSweeper {
         HubSweeper { state, env, awake: Cell::new(false) }
     }
 
-    /// Wakes it, and delivers webhooks at once: a call means that a task has changed.
+    /// Wakes it, delivers webhooks and copies images of datasets at once: a call means that something has changed.
     async fn fetch(&self, _: Request) -> Result<Response> {
         self.wake().await?;
-        store::webhooks::dispatch(&runtime(&self.env, Arc::new(Detached)));
+        let runtime = runtime::<ALL>(&self.env, Arc::new(Detached));
+        store::webhooks::dispatch(&runtime);
+        store::dataset_copies::dispatch(&runtime);
         Response::empty()
     }
 
     /// Sweeps once. A round that failed counts as one that left work.
     async fn alarm(&self) -> Result<Response> {
         self.awake.set(false);
-        let runtime = runtime(&self.env, Arc::new(Detached));
+        let runtime = runtime::<ALL>(&self.env, Arc::new(Detached));
         let remains = store::sweep::round(&runtime).await.unwrap_or_else(|error| {
             log::error!("A round of the sweeper failed: {error}");
             true
@@ -81,7 +84,7 @@ impl HubSweeper {
 
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
-    if let Err(error) = runtime(&env, Arc::new(Detached)).hub.wake().await {
+    if let Err(error) = runtime::<ALL>(&env, Arc::new(Detached)).hub.wake().await {
         log::error!("The sweeper was not woken: {error}");
     }
 }

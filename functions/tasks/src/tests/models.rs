@@ -40,6 +40,8 @@ async fn submission_stores_what_runners_need_to_know_of_adapters_in_one_transact
     );
     let params: DrawParams = serde_json::from_value(made.json()["params"].clone()).unwrap();
     assert_eq!((params.loras[1].model_id, &params.loras[1].sha256), (first, &None));
+    let used = "SELECT count(*) FROM models WHERE hot > 1 AND hot < 1e30";
+    assert_eq!(kit.number(used).await, 2, "each was used once");
     // The repeat is answered as before, whatever became of the models.
     kit.sql("DELETE FROM models", []).await;
     assert_eq!(call().await.bytes, made.bytes);
@@ -187,4 +189,45 @@ async fn runners_are_told_the_kind_of_each_adapter() {
     let kinds: Vec<_> = params.loras.iter().map(|lora| (lora.kind, lora.word.as_deref())).collect();
     let (hyper, ti) = (AdapterKind::Hyper, AdapterKind::Ti);
     assert_eq!(kinds, [(hyper, None), (ti, Some("<fox>")), (ti, Some("snow"))]);
+}
+
+#[tokio::test]
+async fn a_training_is_a_task_too() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    kit.sql(
+        "INSERT INTO datasets (id, name, user_id, created_at, updated_at) VALUES (1, 'd', ?1, 0, 0)",
+        [ann.id.into()],
+    )
+    .await;
+    kit.sql(
+        "INSERT INTO dataset_images (dataset_id, user_id, position, source, key, size, sha256, status, created_at) \
+         VALUES (1, ?1, 0, 's', 'data/a', 3, 'ab', 'ready', 0)",
+        [ann.id.into()],
+    )
+    .await;
+    let body =
+        json!({"type": "訓練", "model_type": "lora", "name": "Fox", "dataset_id": 1, "steps": 9, "tags": ["fox"]});
+    kit.batches();
+    let task = submit(&kit, &ann, body).await;
+    assert_eq!(kit.batches(), 1);
+    for (field, value) in [
+        ("type", json!("training")),
+        ("status", json!("waiting")),
+        ("name", json!("Fox")),
+        ("model_id", json!(1)),
+        ("cost", json!(20)),
+        ("position", json!(1)),
+        ("images", json!([])),
+    ] {
+        assert_eq!(task[field], value, "{field}");
+    }
+    assert_eq!((&task["params"]["type"], &task["params"]["steps"]), (&json!("lora"), &json!(9)));
+    for query in ["type=training", "type=%E8%A8%93%E7%B7%B4", "search=Fox", "tag=fox"] {
+        let found = kit.get(&format!("/api/tasks?{query}")).by(&ann).send().await.json();
+        assert_eq!(found["list"][0]["id"], 1, "{query}");
+    }
+    // A deleted task ends the model, which stays.
+    assert_eq!(kit.delete("/api/tasks/1").by(&ann).send().await.status, 204);
+    assert_eq!(kit.number("SELECT count(*) FROM models WHERE status = 'error' AND task_id IS NULL").await, 1);
 }

@@ -1,5 +1,6 @@
 //! Points: who sees them, who gives them.
 
+use domain::room::Audience;
 use serde_json::{Value, json};
 use testkit::{Account, assert_shape, rules};
 
@@ -18,6 +19,26 @@ async fn new_users_get_the_sign_up_points_once() {
     assert_eq!(kit.number("SELECT balance FROM accounts WHERE id = 1").await, 1000);
     assert_eq!(kit.number("SELECT count(*) FROM grants WHERE kind = 'signup' AND granted_by IS NULL").await, 1);
     assert_eq!(kit.number("SELECT sum(balance) FROM accounts").await, 0);
+}
+
+#[tokio::test]
+async fn watchers_of_a_user_are_told_of_given_points() {
+    let kit = kit();
+    let (ann, root) = (kit.user("ann").await, kit.admin("root").await);
+    let path = format!("/api/users/{}", ann.id);
+    kit.patch(&path, json!({"name": "an"})).by(&ann).send().await;
+    let renamed = kit.published().await.remove(0).1;
+    kit.batches();
+    let given = kit.post(&format!("{path}/points"), json!({"points": 5})).by(&root).send().await;
+    assert_eq!((given.status, kit.batches()), (201, 1), "{}", given.text());
+    let published = kit.published().await;
+    let [(room, event)] = published.as_slice() else { panic!("{published:?}") };
+    let frame = |audience| event.frame(audience).and_then(|frame| frame.text("v1")).unwrap();
+    assert_eq!(*room, format!("users/{}", ann.id));
+    assert!(
+        frame(Audience::Owner).contains(r#""points":100005"#) && frame(Audience::Public).contains(r#""points":null"#)
+    );
+    assert!(event.seq > renamed.seq, "a room drops what is not later");
 }
 
 #[tokio::test]

@@ -210,9 +210,13 @@ async fn the_webhook_of_a_task_gets_all_events_of_that_task_alone() {
 async fn ten_tries_with_one_id_and_one_body() {
     let (kit, ann, secret) = subscribed(json!(["task.failed"])).await;
     kit.fetch.respond(URL, 500, &[], "");
+    kit.wait(10);
     let task = submit(&kit).await;
     fail(&kit, task, "x").await;
     let mut all = deliver(&kit).await;
+    let changed = async || kit.get("/api/webhooks/1").by(&ann).send().await.json()["updated_at"].clone();
+    let began_to_fail = changed().await;
+    assert_eq!(began_to_fail, kit.now().rfc3339());
     for (n, delay) in RETRY_DELAYS.into_iter().enumerate() {
         kit.wait(delay - 1);
         assert!(deliver(&kit).await.is_empty(), "{n}: not before its time");
@@ -233,6 +237,7 @@ async fn ten_tries_with_one_id_and_one_body() {
         (10, &json!(500), &json!("the answer was 500"))
     );
     assert_eq!(kit.get("/api/webhooks/1").by(&ann).send().await.json()["failing"], true);
+    assert_eq!(changed().await, began_to_fail, "watchers are told of the first failure in a row");
 
     kit.fetch.respond(URL, 200, &[], "");
     let again = kit.post("/api/webhooks/1/deliveries/1/replay", json!({})).by(&ann).send().await.json();
@@ -243,6 +248,7 @@ async fn ten_tries_with_one_id_and_one_body() {
         (1, &one.body, header(one, "webhook-id"))
     );
     assert_eq!(kit.get("/api/webhooks/1").by(&ann).send().await.json()["failing"], false);
+    assert_eq!(changed().await, kit.now().rfc3339());
 }
 
 #[tokio::test]

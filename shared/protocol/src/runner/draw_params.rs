@@ -142,6 +142,9 @@ pub struct Lora {
 /// The largest adapter file in bytes: a runner holds it in memory.
 pub const MAX_ADAPTER_BYTES: u64 = 1 << 30;
 
+/// The largest file of a checkpoint in bytes.
+pub const MAX_CHECKPOINT_BYTES: u64 = 8 << 30;
+
 /// `strength` where none is given.
 pub const DEFAULT_STRENGTH: f64 = 0.75;
 

@@ -33,7 +33,7 @@ const ADAPTER: Shape = Shape::Object(&[
 ]);
 
 /// `protocol::runner::Checkpoint`
-const CHECKPOINT: Shape = Shape::Object(&[
+pub(super) const CHECKPOINT: Shape = Shape::Object(&[
     Property::new("model_id", Shape::Int, ""),
     Property::new("name", Shape::Text, "For people."),
     Property::new("size", Shape::Int, "Bytes of the file."),

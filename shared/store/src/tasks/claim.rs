@@ -25,7 +25,7 @@ pub fn require_lease(tx: &mut Tx, server_id: i64, task_id: i64, attempt: i64, le
 }
 
 /// Claims a task for a runner: the hinted one when its lease ran out unnoticed, else the waiting one that is next.
-/// Yields `id`, `attempt` and `params`, or no row.
+/// Yields `id`, `attempt`, `type`, `params` and, where a training goes on, `state`; or no row.
 pub fn claim(tx: &mut Tx, hinted: i64, server_id: i64, lease: &str, lease_ms: i64) -> StmtIndex {
     let claimed = tx.exec(
         "UPDATE tasks SET status = 'running', attempt = attempt + 1, lease = :lease, lease_until = :now + :lease_ms, \
@@ -35,13 +35,15 @@ pub fn claim(tx: &mut Tx, hinted: i64, server_id: i64, lease: &str, lease_ms: i6
          AND type = (SELECT type FROM servers WHERE id = :server_id) \
          AND status = 'running' AND lease_until <= :now AND cancel_requested = 0 AND attempt < max_attempts), \
          (SELECT id FROM tasks WHERE type = (SELECT type FROM servers WHERE id = :server_id) AND status = 'waiting' \
-         AND not_before <= :now ORDER BY turn, id LIMIT 1)) RETURNING id, attempt, params",
+         AND not_before <= :now ORDER BY turn, id LIMIT 1)) RETURNING id, attempt, type, params, \
+         (SELECT json_object('step', step, 'size', size, 'sha256', sha256) FROM training_states s \
+         WHERE s.task_id = tasks.id) AS state",
         args! { hinted, server_id, lease, lease_ms },
     );
     // Whoever submits next comes after whoever was served last.
     tx.exec(
         "UPDATE queue_clocks SET turn = max(queue_clocks.turn, t.turn) FROM tasks t \
-         WHERE t.status = 'running' AND t.lease = :lease AND t.type = queue_clocks.type",
+         WHERE t.lease = :lease AND t.type = queue_clocks.type",
         args! { lease },
     );
     claimed

@@ -4,6 +4,7 @@ use domain::task::backoff;
 use domain::task_errors::{CANCELED, POISON, TIMEOUT};
 use protocol::runner::Failed;
 
+use super::News;
 use crate::query::Arg;
 use crate::tx::Tx;
 use crate::{args, outbox};
@@ -100,26 +101,36 @@ pub fn cancel_where(tx: &mut Tx, condition: &str, args: impl IntoIterator<Item =
     );
 }
 
+/// Ends the unfinished tasks that a condition of ours finds as canceled, also running ones: whatever their runners
+/// report from then on is refused.
+pub fn end_at_once(tx: &mut Tx, condition: &str, args: impl IntoIterator<Item = Arg>) {
+    tx.exec(
+        format!(
+            "UPDATE tasks SET status = 'error', error_code = :code, error_message = :message, lease = NULL, \
+             lease_until = NULL, finished_at = :now, updated_at = :now, seq = seq + 1 \
+             WHERE {condition} AND finished_at IS NULL"
+        ),
+        args! { code: CANCELED.code, message: CANCELED.text.en }.into_iter().chain(args),
+    );
+}
+
 /// Deletes the objects of tasks that will have no result. `tasks` is an SQL query of their ids.
 pub fn discard_objects(tx: &mut Tx, tasks: &str, args: impl IntoIterator<Item = Arg> + Clone) {
-    outbox::delete_blobs_after(
+    outbox::delete_uploads(
         tx,
         PREVIEWS_KEPT_MS,
-        &format!("SELECT key FROM task_objects WHERE task_id IN ({tasks})"),
+        &format!("SELECT key, multipart FROM task_objects WHERE task_id IN ({tasks})"),
         args.clone(),
     );
     tx.exec(format!("DELETE FROM task_objects WHERE task_id IN ({tasks})"), args);
 }
 
 /// Deletes a task with its objects. One that has not ended is canceled first, so that its cost is returned and its end
-/// announced. Its images stay.
-pub fn delete(tx: &mut Tx, task_id: i64) {
+/// announced. Its images stay, and so does a model it has made.
+pub fn delete(tx: &mut Tx, task_id: i64) -> News {
     discard_objects(tx, ":task_id", args! { task_id });
-    tx.exec(
-        "UPDATE tasks SET status = 'error', error_code = :code, error_message = :message, lease = NULL, \
-         lease_until = NULL, finished_at = :now, updated_at = :now, seq = seq + 1 \
-         WHERE id = :task_id AND finished_at IS NULL",
-        args! { task_id, code: CANCELED.code, message: CANCELED.text.en },
-    );
+    end_at_once(tx, "id = :task_id", args! { task_id });
+    let news = News::of_deletion(tx, "t.id = :task_id", args! { task_id });
     tx.exec("DELETE FROM tasks WHERE id = :task_id", args! { task_id });
+    news
 }

@@ -28,6 +28,14 @@ const BREAKS: &[(&str, &[&str])] = &[
     ("the pictures", &["UPDATE images SET key = printf('out/%d/9/x.png', task_id) WHERE task_index = 0"]),
     ("a success has", &["DELETE FROM images", "UPDATE tasks SET data = '{}' WHERE status = 'success'"]),
     (
+        "a model is trained",
+        &[
+            "INSERT INTO models (name, type, base_model, key, status, user_id, created_at, updated_at) \
+             SELECT 'x', 'lora', '', 'k', 'success', min(id), 0, 0 FROM users",
+            "UPDATE tasks SET type = 'training', model_id = (SELECT max(id) FROM models) WHERE status = 'success'",
+        ],
+    ),
+    (
         "what an ended",
         &[
             "INSERT INTO task_objects (key, task_id, created_at) SELECT 'k', max(id), 0 FROM tasks WHERE finished_at > 0",
@@ -48,6 +56,13 @@ const BREAKS: &[(&str, &[&str])] = &[
            SELECT id, 'POST /api/tasks', 'k', '', 201, '{\"id\":1}', '', 0 FROM users"],
     ),
     ("nothing is older", &["UPDATE tasks SET deadline = 0"]),
+    (
+        "the counts",
+        &[
+            "INSERT INTO choices (id, name, user_id, created_at, updated_at) SELECT 1, 'c', min(id), 0, 0 FROM users",
+            "INSERT INTO choice_images (choice_id, image_id, created_at) SELECT 1, id, 0 FROM images",
+        ],
+    ),
 ];
 
 /// One success of two pictures, one end by cancellation, one that waits.

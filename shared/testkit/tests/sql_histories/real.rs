@@ -5,7 +5,8 @@ use domain::messages::{INSUFFICIENT_POINTS, INTERNAL, NOT_FOUND, STALE_LEASE};
 use domain::{Error, Id, Message, Millis};
 use protocol::runner::{Failed, LeaseRef, Output, Progress, output_prefix};
 use store::ledger::{self, GrantKind, NewGrant};
-use store::{Scope, Tx, args, sweep, task_order, tasks};
+use store::task_order::{self, NewTask, TaskKind};
+use store::{Scope, Tx, args, sweep, tasks};
 use testkit::Kit;
 use testkit::spec::world::{Event, FAILURE, Grip, LEASE_MS, Outcome, PRICES, Says, USERS, World};
 
@@ -90,17 +91,16 @@ impl Real {
         let params = serde_json::json!({"prompt": "p", "negative_prompt": "", "num_inference_steps": 4,
             "guidance_scale": 7.5, "scheduler": "DDIM", "n": pictures, "tags": []});
         let (params, nonce) = (params.to_string(), self.kit.runtime().token());
-        let task = task_order::NewTask {
+        let task = NewTask {
             name: "t",
             public: true,
+            kind: TaskKind::Inference { images: pictures as u32, work: 1.0 },
             params: &params,
             search_text: "",
             nonce: &nonce,
             task_no: None,
             model_name: Some(MODELS[price]),
             task_type: "text_to_image",
-            images: pictures as u32,
-            work: 1.0,
             origin: "",
             webhook: None,
             deadline_ms: time,

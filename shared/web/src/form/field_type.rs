@@ -75,6 +75,12 @@ pub enum FieldType {
 }
 
 impl FieldType {
+    /// The name of a tag. A comma would be read as two tags in a filter.
+    pub const TAG: FieldType = FieldType::Word { max: 64 };
+
+    /// The tags of an object, by name.
+    pub const TAGS: FieldType = FieldType::List { of: &FieldType::TAG, max: 32 };
+
     /// A whole number in this range.
     pub const fn int(range: IntRange) -> FieldType {
         FieldType::Int { min: range.min, max: range.max, step: range.step }

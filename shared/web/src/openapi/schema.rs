@@ -16,6 +16,7 @@ pub(super) fn row(spec: &Spec) -> Value {
             Kind::Json(shape) => (of(shape), None),
             Kind::VersionedId => (json!({"type": "integer"}), Some("a string in v0")),
             Kind::User => (json!({"type": "integer"}), Some("`user: {id, user_name}` in v0")),
+            Kind::Article => (json!({"type": ["integer", "null"]}), Some("`article: {id, title}` or null in v0")),
             Kind::TaskStatus => (json!({"type": "string"}), Some("initial and ready are waiting in v0")),
         };
         let camel = camel_case(column.name);
@@ -42,6 +43,7 @@ pub(super) fn of(shape: &Shape) -> Value {
         Shape::List(shape) => json!({"type": "array", "items": of(shape)}),
         Shape::Map(shape) => json!({"type": "object", "additionalProperties": of(shape)}),
         Shape::Row(spec) => json!({"$ref": format!("#/components/schemas/{}", spec.name)}),
+        Shape::AnyOf(shapes) => json!({"anyOf": shapes.iter().map(of).collect::<Vec<_>>()}),
         Shape::Any => json!({}),
         Shape::Object(list) => {
             let mut properties = Map::new();

@@ -1,5 +1,5 @@
-//! `cargo xtask new NAME`: creates a resource that compiles and passes its tests: the crate, its table, its manifests
-//! and its OpenAPI document. The developer then changes it.
+//! `cargo xtask new NAME`: creates a resource that compiles and passes its tests: the crate, its table, its manifests,
+//! its OpenAPI document and its golden replies. The developer then changes it.
 
 mod names;
 
@@ -50,6 +50,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     run_visibly(cargo(&workspace).args(["fmt", "-p", package]))?;
     manifests::run(&workspace, &manifests::Args { check: false })?;
     openapi::run(&workspace, &openapi::Args { check: false })?;
+    let mut golden = cargo(&workspace);
+    golden.args(["test", "--quiet", "--lib", "-p", package, "--", "golden"]).env("UPDATE_GOLDEN", "1");
+    run_visibly(&mut golden)?;
     println!("created functions/{package} and shared/migrations/{migration}; try: cargo test -p {package}");
     Ok(())
 }

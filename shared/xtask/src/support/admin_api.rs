@@ -23,9 +23,13 @@ pub fn log_in(edge_url: &str) -> Result<String> {
     Ok(reply["token"].as_str().context("the session has no token")?.to_owned())
 }
 
-/// Sets the default image size of every model of the points API. `size` is the side of a square in pixels.
+/// Sets the default image size of tasks, and of every model of the points API. `size` is the side of a square in
+/// pixels.
 pub fn set_default_image_size(edge_url: &str, token: &str, size: u32) -> Result<()> {
     let (url, authorization) = (format!("{edge_url}/api/points-config"), format!("Bearer {token}"));
+    let image = agent().patch(format!("{edge_url}/api/params/image")).header("authorization", &authorization);
+    let (status, text) = read(image.send_json(json!({"defaults": {"width": size, "height": size}})))?;
+    ensure!(status.is_success(), "the defaults of images can't be changed: {status} {text}");
     let list = agent().get(format!("{url}?page_size=100")).header("authorization", &authorization);
     let (status, text) = read(list.call())?;
     ensure!(status.is_success(), "the points configuration can't be read: {status} {text}");

@@ -20,13 +20,14 @@ const BUCKET: &str = "easel-files";
 const HUB: &str = "hub";
 
 /// Variables of every function, with their defaults.
-pub const VARS: [(&str, &str); 8] = [
+pub const VARS: [(&str, &str); 9] = [
     ("API_PROFILE", "v1"),
     ("SIGNUP", "open"),
     ("SIGNUP_POINTS", "1000"),
     ("LEASE_MS", "30000"),
     ("POINTS_DEADLINE_MS", "170000"),
     ("TASK_DEADLINE_MS", "86400000"),
+    ("TRAINING_DEADLINE_MS", "604800000"),
     ("PUBLIC_URL", ""),
     ("FETCH_ALLOW", ""),
 ];

@@ -1,4 +1,4 @@
-//! The CPU runner of a local edge: builds it, makes its test model, keeps it running.
+//! The CPU runner of a local edge, which draws and trains: builds it, makes its test model, keeps it running.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,6 +56,7 @@ impl Runner {
         // The grace time is shorter than that of `ProcessGroup::stop`: the runner gives its task back before SIGKILL,
         // and the next start takes it at once.
         command.args(["serve", "--edge", edge_url, "--name", "local", "--grace-ms", "3000"]);
+        command.args(["--type", "inference", "--type", "training"]);
         command.args(["--registration-token", &dev_secrets::get("RUNNER_REGISTRATION_TOKEN")]);
         command.args(["--queue-token", &dev_secrets::get("QUEUE_TOKEN")]).arg("--model").arg(model);
         command.arg("--cache").arg(cache);

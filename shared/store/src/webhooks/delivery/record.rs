@@ -13,7 +13,7 @@ const LOG: i64 = 30;
 /// The most characters of an error in the log.
 const ERROR: usize = 200;
 
-/// Records a try. 410 deactivates the endpoint.
+/// Records a try. 410 deactivates the endpoint. `updated_at` of the endpoint moves when it begins or ceases to fail.
 pub(super) fn record(tx: &mut Tx, each: &Try, response: &Response) {
     let delivered = matches!(response, Ok(200..=299));
     let gone = matches!(response, Ok(410));
@@ -36,7 +36,8 @@ pub(super) fn record(tx: &mut Tx, each: &Try, response: &Response) {
         args! { id: each.id, entry, tries: each.tries, outcome, log: LOG, retry_after },
     );
     tx.exec(
-        "UPDATE webhooks SET failures = iif(:delivered, 0, failures + 1), active = iif(:gone, 0, active) \
+        "UPDATE webhooks SET failures = iif(:delivered, 0, failures + 1), active = iif(:gone, 0, active), \
+         updated_at = iif((failures > 0) = :delivered OR (active = 1 AND :gone), max(:now, updated_at + 1), updated_at) \
          WHERE id = :webhook",
         args! { webhook: each.webhook, delivered, gone },
     );

@@ -25,7 +25,7 @@ pub struct Tensors {
 /// # Errors
 ///
 /// The reason, for the log, when it is no length of a header.
-pub fn header_length(start: &[u8], rest: u64) -> Result<u64, &'static str> {
+pub fn length(start: &[u8], rest: u64) -> Result<u64, &'static str> {
     let start: [u8; 8] = start.try_into().map_err(|_| "it is shorter than a header's length")?;
     let length = u64::from_le_bytes(start);
     if !(2..=MAX_HEADER).contains(&length) {
@@ -93,13 +93,13 @@ mod tests {
 
     #[test]
     fn lengths_of_headers_are_checked() {
-        assert_eq!(header_length(&2u64.to_le_bytes(), 2), Ok(2));
+        assert_eq!(length(&2u64.to_le_bytes(), 2), Ok(2));
         for (start, rest) in [(3u64, 2), (0, 10), (1, 10), (MAX_HEADER + 1, 1 << 40), (u64::MAX, 1 << 40), (2, 0)] {
-            assert!(header_length(&start.to_le_bytes(), rest).is_err(), "{start} of {rest}");
+            assert!(length(&start.to_le_bytes(), rest).is_err(), "{start} of {rest}");
         }
-        assert!(header_length(b"PK\x03\x04\0\0\0\0", 1 << 30).is_err(), "a zip archive");
-        assert!(header_length(b"\x80\x02}q\0X\0\0", 1 << 40).is_err(), "a pickle");
-        assert!(header_length(b"", 0).is_err());
+        assert!(length(b"PK\x03\x04\0\0\0\0", 1 << 30).is_err(), "a zip archive");
+        assert!(length(b"\x80\x02}q\0X\0\0", 1 << 40).is_err(), "a pickle");
+        assert!(length(b"", 0).is_err());
     }
 
     #[test]

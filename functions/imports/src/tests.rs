@@ -1,6 +1,52 @@
-//! Importing uploads as models.
+//! The routes over in-memory SQLite with the real migrations, and objects in memory.
 
-use super::*;
+use ports::{BlobBody, Blobs};
+use serde_json::{Value, json};
+use testkit::{Account, Kit, Reply, rules};
+
+fn kit() -> Kit {
+    Kit::new(crate::routes())
+}
+
+/// A LoRA of one layer.
+fn lora() -> Vec<u8> {
+    file(r#"{"lora_unet_a.lora_up.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"#, 8)
+}
+
+/// A file of a header and `data` zero bytes.
+fn file(header: &str, data: usize) -> Vec<u8> {
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header.as_bytes());
+    file.extend(std::iter::repeat_n(0, data));
+    file
+}
+
+/// A complete upload of the account: its id and key.
+async fn upload(kit: &Kit, by: &Account, bytes: Vec<u8>) -> (i64, String) {
+    let (key, size) = (format!("up/{}.bin", kit.runtime().token()), bytes.len() as i64);
+    kit.blobs.put(&key, "application/octet-stream", None, BlobBody::Bytes(bytes.into())).await.unwrap();
+    let rows = kit
+        .sql(
+            "INSERT INTO uploads (key, content_type, size, user_id, created_at, updated_at) \
+             VALUES (?1, 'application/octet-stream', ?2, ?3, 0, 0) RETURNING id",
+            [key.as_str().into(), size.into(), by.id.into()],
+        )
+        .await;
+    (rows.first().and_then(|row| row.int("id")).unwrap(), key)
+}
+
+fn form(upload: impl Into<Value>) -> Value {
+    json!({"name": "Ink", "type": "lora", "base_model": "SD1.5", "trigger_words": "ink", "upload": upload.into()})
+}
+
+async fn import(kit: &Kit, by: &Account, body: Value) -> Reply {
+    kit.post("/api/models/import", body).by(by).send().await
+}
+
+#[test]
+fn openapi_is_fresh() {
+    Kit::check_openapi(&crate::routes(), env!("CARGO_MANIFEST_DIR"));
+}
 
 #[tokio::test]
 async fn an_upload_is_named_by_id_or_address() {
@@ -124,4 +170,30 @@ async fn importing_again_with_the_same_idempotency_key_repeats_the_response() {
     assert_eq!(kit.number("SELECT count(*) FROM models").await, 1);
     let published = kit.published().await;
     assert!(published.iter().any(|(room, event)| *room == format!("uploads/{id}") && event.end));
+}
+
+#[tokio::test]
+async fn an_import_is_a_model_at_once() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let bytes = lora();
+    let (id, key) = upload(&kit, &ann, bytes.clone()).await;
+    let mut body = form(id);
+    body["tags"] = json!(["動物", "ink"]);
+    let made = import(&kit, &ann, body).await;
+    assert_eq!((made.status, made.header("location")), (201, "/api/models/1"), "{}", made.text());
+    let expected = json!({"id": 1, "name": "Ink", "type": "lora", "trigger_words": "ink", "base_model": "SD1.5",
+        "model_path": format!("/files/{key}"), "size": bytes.len(), "hash": made.json()["hash"], "status": "success",
+        "progress": 100, "image": null, "epochs": null, "steps": null, "tags": ["ink", "動物"], "public": false, "downloads": 0,
+        "user_id": ann.id, "dataset_id": null, "server_id": null, "task_id": null,
+        "created_at": "2026-11-20T00:00:00.000Z", "updated_at": "2026-11-20T00:00:00.000Z"});
+    assert_eq!(made.json(), expected);
+    assert_eq!(made.json()["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(kit.number("SELECT count(*) FROM uploads").await, 0, "the model has taken it over");
+    let found = "SELECT count(*) FROM models_search WHERE models_search MATCH 'ink'";
+    assert_eq!(kit.number(found).await, 1);
+    let (again, _) = upload(&kit, &ann, lora()).await;
+    let mut body = form(again);
+    body["tags"] = json!(["a,b"]);
+    assert_eq!(import(&kit, &ann, body).await.refusal(), "400 invalid_parameter:tags");
 }

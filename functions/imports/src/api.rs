@@ -3,16 +3,14 @@
 
 use domain::Error;
 use domain::messages::{INTERNAL, INVALID_MODEL, MODEL_TOO_LARGE};
-use ports::Range;
-use protocol::runner::MAX_ADAPTER_BYTES;
+use protocol::runner::{MAX_ADAPTER_BYTES, MAX_CHECKPOINT_BYTES};
+use store::model_file::{self, Refusal};
 use store::{FirstOrRepeat, watch};
-use web::axum::body::Bytes;
 use web::blob_response::unavailable;
 use web::{Json, Reply, RequestCtx, Result};
 
 use crate::model::{NewModel, UploadRef, unknown_upload};
-use crate::safetensors::{self, LENGTH};
-use crate::sql::{self, MODELS, Upload};
+use crate::sql::{self, Upload};
 
 /// The file of an upload, checked.
 pub struct ModelFile {
@@ -39,7 +37,8 @@ pub async fn create(ctx: RequestCtx, body: Json<NewModel>) -> Result {
 
     let mut tx = ctx.write_once(&body.hash)?;
     sql::insert(&mut tx, &new, &file);
-    let reply = ctx.created(tx, &MODELS).await?;
+    tx.answer(sql::inserted(tx.scope, &file));
+    let reply = ctx.created_answer(tx).await?;
     ctx.publish(format!("uploads/{}", file.upload.id), watch::gone(ctx.runtime.now.0));
     Ok(reply.map_location(location))
 }
@@ -49,28 +48,20 @@ fn location(created: String) -> String {
     created.replace("/models/import/", "/models/")
 }
 
-/// Checks a file by its header. No more is read: the file may be larger than the memory of the isolate.
+/// Checks the file of an upload by its header and its size.
 async fn check_file(ctx: &RequestCtx, upload: Upload, kind: &str) -> std::result::Result<ModelFile, Error> {
     let invalid = |reason: &str| INVALID_MODEL.on("upload").cause(reason);
-    let info = ctx.runtime.blobs.head(&upload.key).await.map_err(unavailable)?;
-    let info = info.ok_or_else(|| invalid("there is no file"))?;
-    if kind != "ckp" && info.size > MAX_ADAPTER_BYTES {
-        return Err(MODEL_TOO_LARGE.on("upload").arg("1 GiB"));
+    let file = model_file::check(&*ctx.runtime.blobs, &upload.key).await.map_err(|refusal| match refusal {
+        Refusal::Invalid(reason) => invalid(reason),
+        Refusal::Store(error) => unavailable(error),
+    })?;
+    let (largest, limit) = if kind == "ckp" { (MAX_CHECKPOINT_BYTES, "8 GiB") } else { (MAX_ADAPTER_BYTES, "1 GiB") };
+    if file.size > largest {
+        return Err(MODEL_TOO_LARGE.on("upload").arg(limit));
     }
-    let rest = info.size.checked_sub(LENGTH).ok_or_else(|| invalid("it is shorter than a header's length"))?;
-    let start = read_range(ctx, &upload.key, Range { first: 0, last: LENGTH - 1 }).await?;
-    let length = safetensors::header_length(&start, rest).map_err(invalid)?;
-    let header = read_range(ctx, &upload.key, Range { first: LENGTH, last: LENGTH + length - 1 }).await?;
-    let tensors = safetensors::check(&header, rest - length).map_err(invalid)?;
-    if kind == "lora" && !tensors.lora {
+    if kind == "lora" && !file.tensors.lora {
         return Err(invalid("it has no tensor of a LoRA"));
     }
-    let size = i64::try_from(info.size).map_err(|e| INTERNAL.error().cause(e))?;
-    Ok(ModelFile { upload, size, sha256: info.sha256 })
-}
-
-async fn read_range(ctx: &RequestCtx, key: &str, range: Range) -> std::result::Result<Bytes, Error> {
-    let blob = ctx.runtime.blobs.get(key, Some(range)).await.map_err(unavailable)?;
-    let blob = blob.ok_or_else(|| INVALID_MODEL.on("upload").cause("the file is gone"))?;
-    blob.body.read().await.map_err(unavailable)
+    let size = i64::try_from(file.size).map_err(|e| INTERNAL.error().cause(e))?;
+    Ok(ModelFile { upload, size, sha256: file.sha256 })
 }
