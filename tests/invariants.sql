@@ -95,6 +95,27 @@ GROUP BY coalesce(json_extract(response, '$.id'), response) HAVING count(*) > 1
 -- nothing is older than its deadline and what it takes to notice
 SELECT id, status, deadline, finished_at FROM tasks WHERE coalesce(finished_at, ?1) > deadline + ?2
 
+-- counters are the number of rows
+SELECT c.resource, c.user_id, c.public, c.n, r.n FROM row_counts c LEFT JOIN (
+  SELECT 'images' AS resource, user_id, public, count(*) AS n FROM images GROUP BY 2, 3
+  UNION ALL SELECT 'images', 0, public, count(*) FROM images GROUP BY 3
+  UNION ALL SELECT 'tasks', user_id, public, count(*) FROM tasks GROUP BY 2, 3
+  UNION ALL SELECT 'tasks', 0, public, count(*) FROM tasks GROUP BY 3
+) r ON r.resource = c.resource AND r.user_id = c.user_id AND r.public = c.public
+WHERE c.resource IN ('images', 'tasks') AND c.n <> coalesce(r.n, 0)
+
+-- no row is left uncounted
+SELECT i.id FROM images i WHERE NOT EXISTS (SELECT 1 FROM row_counts WHERE resource = 'images' AND user_id = i.user_id
+  AND public = i.public AND n > 0)
+
+-- tags' counters are the number of images
+SELECT c.tag_id, c.user_id, c.public, c.n FROM tag_counts c WHERE c.n <> (SELECT count(*) FROM image_tags x
+  JOIN images i ON i.id = x.image_id WHERE x.tag_id = c.tag_id AND i.public = c.public AND c.user_id IN (0, i.user_id))
+
+-- a tag's uses are its public images
+SELECT t.id, t.uses FROM tags t WHERE t.uses <> (SELECT count(*) FROM image_tags x JOIN images i ON i.id = x.image_id
+  WHERE x.tag_id = t.id AND i.public = 1)
+
 -- the counts of a choice are those of its images
 WITH seen AS (
   SELECT choice_id, viewer, count(*) AS images FROM (

@@ -3,7 +3,7 @@
 use domain::messages::EMAIL_TAKEN;
 use store::ledger::POINTS_OF_ROW;
 use store::users::{self, UserChanges};
-use store::{Column, Kind, Query, Scope, Spec, Tx, args, list};
+use store::{Column, Kind, Query, Scope, Spec, Tx, Visible, args, list};
 use web::password::NewPassword;
 
 use crate::model::AccountPatch;
@@ -22,7 +22,7 @@ pub static ACCOUNT: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: "t.id = :me",
+    visible: Visible::Where("t.id = :me"),
     writable: "TRUE",
     owner: "t.id",
     ..Spec::EMPTY

@@ -144,3 +144,8 @@ async fn bad_bodies_are_refused() {
     rules::refuses_bodies(&kit, "POST", PATH, &ann, &refusals).await;
     assert_eq!(kit.number("SELECT count(*) FROM articles").await, 0);
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

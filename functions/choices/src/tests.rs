@@ -127,3 +127,8 @@ async fn bad_bodies_are_refused() {
     rules::refuses_bodies(&kit, "POST", PATH, &ann, &refusals).await;
     assert_eq!(kit.number("SELECT count(*) FROM choices").await, 0);
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

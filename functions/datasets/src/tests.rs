@@ -182,3 +182,9 @@ async fn sources_are_shown_to_the_owner_alone() {
     assert!(!kit.get(&format!("{path}/images")).send().await.text().contains("oss.example.com"));
     assert_eq!(column(&rows(&kit, &ann, &path).await, "source"), [json!(url(1)), json!(url(2))]);
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    // Images are listed of one dataset alone, which has an index.
+    testkit::plans::check(&crate::routes(), &["dataset_images"]).await;
+}

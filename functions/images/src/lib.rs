@@ -22,6 +22,22 @@ const PNG_INFO: Operation = Operation::other(
     Replies::Json { status: 200, about: "The size and the generation parameters", shape: &png_info::PNG_INFO },
 );
 
+const LIKE: Operation = Operation::other(
+    "PUT",
+    "/api/images/{id}/like",
+    "Like an image that you may see; once a user, so doing it again changes nothing",
+    Replies::Nothing,
+)
+.secured();
+const UNLIKE: Operation = Operation::delete("/api/images/{id}/like", "Withdraw a like");
+const VIEW: Operation = Operation::other(
+    "POST",
+    "/api/images/{id}/view",
+    "Record that you have looked at an image; only the last time is kept",
+    Replies::Nothing,
+)
+.secured();
+
 /// The operations.
 pub fn routes() -> App {
     let update = "Rename, tag, publish or hide an image";
@@ -31,6 +47,9 @@ pub fn routes() -> App {
         .on(Operation::read("/api/images/{id}", &IMAGES, "Read an image, or watch it over a WebSocket"), api::read)
         .on(Operation::update("/api/images/{id}", &IMAGES, &ImagePatch::FORM, update), api::update)
         .on(Operation::delete("/api/images/{id}", "Delete an image and its file"), api::delete)
+        .on(LIKE, api::like)
+        .on(UNLIKE, api::unlike)
+        .on(VIEW, api::view)
         .build()
 }
 

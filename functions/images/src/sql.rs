@@ -1,5 +1,7 @@
 //! The SQL of changes to images; `store::images` has what is shown of them.
 
+pub mod affinity;
+
 use store::{StmtIndex, Tx, args, outbox, tags};
 
 use crate::model::ImagePatch;

@@ -41,7 +41,7 @@ pub fn upload_by_key(tx: &mut Tx, key: &str) -> StmtIndex {
     upload(tx, "key = :key", args! { key })
 }
 
-fn upload(tx: &mut Tx, condition: &str, args: [Arg; 1]) -> StmtIndex {
+fn upload(tx: &mut Tx, condition: &str, args: Vec<Arg>) -> StmtIndex {
     let sql = format!(
         "SELECT id, key, multipart IS NULL AS complete FROM uploads \
          WHERE user_id = :me AND content_type = 'application/octet-stream' AND {condition}"

@@ -3,7 +3,7 @@
 use domain::api_key::prefix;
 use domain::messages::{FORBIDDEN, MISSING_SCOPE, TOO_MANY_KEYS};
 use store::spec::{BY_NAME, DATE_FILTER, NEWEST, OLDEST, OWN, USER_FILTER};
-use store::{Arg, Column, Kind, Query, Scope, Search, Shape, Sort, Spec, Tx, args};
+use store::{Arg, Column, Kind, Query, Scope, Search, Shape, Sort, Spec, Tx, Visible, args};
 use web::sha256_hex;
 
 use crate::model::{KeyPatch, NewKey};
@@ -26,7 +26,7 @@ pub static KEYS: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: OWN,
+    visible: Visible::Own,
     writable: OWN,
     owner: "t.user_id",
     filters: &[USER_FILTER, DATE_FILTER],
@@ -49,7 +49,7 @@ pub fn require_scopes_of_parent(tx: &mut Tx, scopes: &str, parent: Option<&str>)
 }
 
 /// Fails the transaction with `missing_scope` when the key `k` found by a condition of ours lacks one of these scopes.
-fn require_scopes(tx: &mut Tx, scopes: &str, condition: &str, args: [Arg; 1]) {
+fn require_scopes(tx: &mut Tx, scopes: &str, condition: &str, args: Vec<Arg>) {
     let none_missing = format!(
         "NOT EXISTS (SELECT value FROM json_each(:scopes) \
          EXCEPT SELECT s.value FROM keys k, json_each(k.scopes) s WHERE {condition})"

@@ -405,3 +405,9 @@ async fn a_key_watches_itself_and_frames_do_not_show_its_text() {
     let frame = published[0].1.owner.as_ref().unwrap().text("v1").unwrap();
     assert!(frame.contains("\"name\":\"b\"") && !frame.contains("\"key\""));
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    // A user has few keys, and an index of `last_used_at` would be written with every use of one.
+    testkit::plans::check(&crate::routes(), &["sort=lastUsedAt"]).await;
+}

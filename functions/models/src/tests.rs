@@ -57,6 +57,11 @@ fn openapi_is_fresh() {
 }
 
 #[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}
+
+#[tokio::test]
 async fn replies_are_those_of_the_golden_file() {
     let kit = kit();
     let ann = kit.user("ann").await;

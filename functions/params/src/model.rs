@@ -112,6 +112,7 @@ pub fn page(params: &Params, query: &ListQuery) -> Page {
         page: query.page,
         page_size: query.page_size,
         total,
+        total_capped: false,
         next,
         next_cursor: last.map(|position| cursor::encode(query.sort.name, &position)),
         list: Value::Array(list).to_string(),

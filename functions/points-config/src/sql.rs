@@ -25,6 +25,7 @@ pub static PRICES: Spec = Spec {
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
     writable: ADMIN,
+    few: true,
     filters: &[
         Filter { name: "task_type", aliases: &["taskType"], rule: FilterRule::OneOf("t.task_type", TASK_TYPES) },
         Filter { name: "enabled", aliases: &[], rule: FilterRule::Flag("t.enabled") },

@@ -301,3 +301,8 @@ async fn a_new_standard_is_one_transaction_and_watchers_see_it() {
     let frame: Value = serde_json::from_str(event.public.as_ref().unwrap().text("v1").unwrap()).unwrap();
     assert_eq!((room.as_str(), frame, event.end), ("points-config/2", changed.json(), false));
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

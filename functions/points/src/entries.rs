@@ -3,7 +3,7 @@
 
 use domain::text::Text;
 use domain::{Choices, Lang};
-use store::{Column, Filter, FilterRule, Kind, Sort, Spec, literal};
+use store::{Column, Filter, FilterRule, Kind, Sort, Spec, Visible, literal};
 
 use crate::entry_texts::{EXPIRED, FORFEITED, GRANTED, REDEEMED, RETURNED, SIGNUP, SUBMITTED};
 
@@ -19,7 +19,7 @@ pub static ENTRIES: Spec = Spec {
         Column::localized("description", description, Kind::Text),
         Column::new("createTime", "t.created_at", Kind::ShanghaiTime),
     ],
-    visible: "t.user_id = :me AND t.kind <> 'capture'",
+    visible: Visible::Where("t.user_id = :me AND t.kind <> 'capture'"),
     owner: "t.user_id",
     seq: "t.id",
     end: "TRUE",

@@ -122,3 +122,8 @@ async fn each_request_is_one_transaction_but_submitting_and_redeeming_are_two() 
         assert_eq!(kit.batches(), batches, "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

@@ -262,3 +262,8 @@ async fn deleting_a_code_is_published() {
     let [(room, event)] = published.as_slice() else { panic!("{published:?}") };
     assert!(room == "redeem-codes/2" && event.end && event.public.is_none() && event.owner.is_none());
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

@@ -352,3 +352,8 @@ async fn heartbeats_that_change_nothing_are_not_published() {
     assert!(events.iter().all(|(room, event)| room == "servers/1" && event.public.is_none() && !event.end));
     assert!(events.windows(2).all(|pair| pair[0].1.seq < pair[1].1.seq));
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

@@ -452,3 +452,8 @@ async fn changes_are_published() {
     );
     assert!(published[1].1.end && published[1].1.owner.is_none());
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

@@ -18,6 +18,7 @@ pub static TAGS: Spec = Spec {
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
     writable: OWN,
+    counted: true,
     owner: "t.user_id",
     filters: &[
         Filter { name: "user", aliases: &["user_id"], rule: FilterRule::Users(USED_BY) },
@@ -25,21 +26,18 @@ pub static TAGS: Spec = Spec {
         DATE_FILTER,
     ],
     search: Search::Contains("t.name"),
-    sorts: &[NEWEST, OLDEST, BY_NAME, Sort { name: "hot", aliases: &["count"], sql: COUNT, descending: true }],
+    sorts: &[NEWEST, OLDEST, BY_NAME, Sort { name: "hot", aliases: &["count"], sql: "t.uses", descending: true }],
     ..Spec::EMPTY
 };
 
-/// The number of images with the tag that the caller sees.
-const COUNT: &str = concat!(
-    "(SELECT count(*) FROM image_tags g JOIN images i ON i.id = g.image_id WHERE g.tag_id = t.id AND ",
-    public_or_own!("i"),
-    ")"
-);
+/// The number of images with the tag that the caller sees: public ones, and their own or, for administrators, all.
+const COUNT: &str = "t.uses + coalesce((SELECT c.n FROM tag_counts c WHERE c.tag_id = t.id AND c.public = 0 \
+    AND c.user_id = iif((SELECT admin FROM users WHERE id = :me) = 1, 0, nullif(:me, 0))), 0)";
 
 /// Tags on images and models of these users that the caller sees.
 const USED_BY: &str = concat!(
-    "(t.id IN (SELECT g.tag_id FROM images i JOIN image_tags g ON g.image_id = i.id WHERE i.user_id IN ({ids}) AND ",
-    public_or_own!("i"),
+    "(t.id IN (SELECT c.tag_id FROM tag_counts c WHERE c.user_id IN ({ids}) AND c.n > 0 AND ",
+    public_or_own!("c"),
     ") OR t.id IN (SELECT g.tag_id FROM models m JOIN model_tags g ON g.model_id = m.id WHERE m.user_id IN ({ids}) AND ",
     public_or_own!("m"),
     "))"

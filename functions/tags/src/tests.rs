@@ -102,8 +102,10 @@ async fn pages_and_cursors_agree() {
         assert_eq!(by_page, names(&whole));
         assert_eq!(by_cursor, names(&whole), "{sort}");
     }
-    let beyond = kit.get("/api/tags?page=2000000000").send().await.json();
+    let beyond = kit.get("/api/tags?page=500").send().await.json();
     assert_eq!((beyond["list"].clone(), beyond["next"].clone()), (json!([]), json!(false)));
+    let too_far = kit.get("/api/tags?page=501").send().await;
+    assert_eq!(too_far.refusal(), "400 invalid_parameter:cursor", "numbered pages reach the first 10,000 rows");
 }
 
 #[tokio::test]
@@ -149,7 +151,7 @@ async fn tags_are_counted_over_pictures_the_caller_sees() {
         )
         .await;
     }
-    kit.sql("INSERT INTO image_tags SELECT id, 1 FROM images", []).await;
+    kit.sql("INSERT INTO image_tags (image_id, tag_id) SELECT id, 1 FROM images", []).await;
     assert_eq!(kit.get("/api/tags/1").send().await.json()["count"], 1);
     assert_eq!(kit.get("/api/tags/1").by(&bob).send().await.json()["count"], 1);
     assert_eq!(kit.get("/api/tags/1").by(&ann).send().await.json()["count"], 2);
@@ -179,7 +181,7 @@ async fn the_tags_a_user_uses_are_those_of_their_images_and_models() {
     model(&kit, &ann, "a", true, open).await;
     model(&kit, &ann, "b", false, hidden).await;
     let image = kit.image(ann.id, true).await;
-    kit.sql("INSERT INTO image_tags VALUES (?1, ?2)", [image.into(), drawn.into()]).await;
+    kit.sql("INSERT INTO image_tags (image_id, tag_id) VALUES (?1, ?2)", [image.into(), drawn.into()]).await;
     for (who, names) in [(&ann, vec!["drawn", "hidden", "open"]), (&bob, vec!["drawn", "open"])] {
         let page = kit.get(&format!("/api/tags?user={}&sort=name", ann.id)).by(who).send().await;
         assert_eq!(
@@ -334,4 +336,9 @@ async fn browsers_of_other_origins_may_ask() {
     assert_eq!(preflight.status, 204);
     assert!(preflight.header("access-control-allow-methods").contains("PATCH"));
     assert_eq!(kit.get("/api/tags/").send().await.header("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
 }

@@ -5,7 +5,7 @@ use domain::messages::TASK_ENDED;
 use store::shape::{self, DRAW_PARAMS, Shape, TRAIN_PARAMS};
 use store::spec::{DATE_FILTER, NEWEST, OLDEST, OWN, PUBLIC_FILTER, USER_FILTER};
 use store::task_order::{ETA, POSITION};
-use store::{Column, Filter, FilterRule, Kind, Search, Spec, Tx, args, tasks};
+use store::{Column, Filter, FilterRule, Kind, Search, Spec, Tx, Visible, args, tasks};
 
 use crate::model::TaskPatch;
 
@@ -36,7 +36,8 @@ pub static TASKS: Spec = Spec {
         Column::new("started_at", "t.started_at", Kind::Time),
         Column::new("finished_at", "t.finished_at", Kind::Time),
     ],
-    visible: OWN,
+    visible: Visible::Own,
+    counted: true,
     writable: OWN,
     owner: "t.user_id",
     seq: "t.seq",

@@ -395,3 +395,9 @@ async fn renaming_and_canceling_are_one_transaction_each() {
         assert_eq!((reply.status, kit.batches()), (200, 1), "{method} {path}: {}", reply.text());
     }
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    // Runners are few; `eta_seconds` counts those that are there.
+    testkit::plans::check(&crate::routes(), &["SCAN s"]).await;
+}

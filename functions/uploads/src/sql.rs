@@ -2,7 +2,7 @@
 
 use media::EncodedImage;
 use store::spec::{DATE_FILTER, NEWEST, OLDEST, OWN, USER_FILTER};
-use store::{Column, Kind, Sort, Spec, StmtIndex, Tx, args, outbox};
+use store::{Column, Kind, Sort, Spec, StmtIndex, Tx, Visible, args, outbox};
 
 pub static UPLOADS: Spec = Spec {
     name: "uploads",
@@ -22,7 +22,8 @@ pub static UPLOADS: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: OWN,
+    visible: Visible::Own,
+    counted: true,
     writable: OWN,
     owner: "t.user_id",
     filters: &[USER_FILTER, DATE_FILTER],

@@ -177,3 +177,8 @@ async fn each_request_is_one_transaction_and_creating_takes_one_more() {
     let [(room, gone)] = published.as_slice() else { panic!("{published:?}") };
     assert!(room == "uploads/1" && gone.end && gone.owner.is_none() && gone.public.is_none());
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

@@ -429,3 +429,8 @@ async fn changes_are_published_without_addresses_for_strangers() {
     assert!(owner.contains("ann@example.com") && !public.contains("ann@example.com"));
     assert!(public.contains("\"name\":\"b\"") && published[1].1.end);
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    testkit::plans::check(&crate::routes(), &[]).await;
+}

@@ -5,7 +5,7 @@ use domain::messages::{FORBIDDEN, NOT_FOUND, WEBHOOK_INACTIVE, WEBHOOK_LIMIT};
 use protocol::webhook::{EVENTS, ROTATION_OVERLAP_MS};
 use store::spec::{DATE_FILTER, NEWEST, OLDEST};
 use store::webhooks::cancel_pending;
-use store::{Column, Filter, FilterRule, Kind, Property, Shape, Spec, StmtIndex, Tx, args};
+use store::{Column, Filter, FilterRule, Kind, Property, Shape, Spec, StmtIndex, Tx, Visible, args};
 
 use crate::model::{NewWebhook, WebhookPatch};
 
@@ -29,7 +29,7 @@ pub static DELIVERIES: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: "(w.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)",
+    visible: Visible::Where("(w.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)"),
     writable: "(w.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)",
     owner: "w.user_id",
     filters: &[

@@ -301,3 +301,9 @@ async fn without_a_runner_key_there_are_no_secrets() {
     let refused = kit.post("/api/webhooks", json!({"url": "https://example.com/"})).by(&ann).send().await;
     assert_eq!((refused.status, refused.error().as_str()), (503, "unavailable"));
 }
+
+#[tokio::test]
+async fn lists_read_no_more_than_they_show() {
+    // Deliveries are listed of one webhook alone, which has an index.
+    testkit::plans::check(&crate::routes(), &["deliveries"]).await;
+}

@@ -42,6 +42,7 @@ catalogue! {
     AT_MOST_VALUES "at most {0} values" "最多 {0} 個值" "最多 {0} 个值";
     IDS "ids, separated by commas" "以逗號分隔的編號" "以逗号分隔的编号";
     IDS_OR_NAMES "ids or names, separated by commas" "以逗號分隔的編號或名稱" "以逗号分隔的编号或名称";
+    CURSOR_BEYOND "sent for rows beyond the first {0}" "有值，才能取得前 {0} 筆之後的資料" "有值，才能取得前 {0} 条之后的数据";
     DATE_RANGE "a date such as 20220214+, 20220214- or 2022~2023" "日期，例如 20220214+、20220214- 或 2022~2023" "日期，例如 20220214+、20220214- 或 2022~2023";
 
     // Single fields.

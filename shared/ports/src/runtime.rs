@@ -79,6 +79,8 @@ pub struct Config {
     pub points_deadline_ms: i64,
     /// `TASK_DEADLINE_MS`: deadline of other tasks, from their submission.
     pub task_deadline_ms: i64,
+    /// `HISTORY_DAYS`, in milliseconds: how long it is kept what a user has looked at.
+    pub history_ms: i64,
     /// `TRAINING_DEADLINE_MS`: milliseconds after which a training that has not ended fails.
     pub training_deadline_ms: i64,
     /// `PUBLIC_URL`: scheme and host of links to stored files. Empty: those of the request.
@@ -108,6 +110,7 @@ impl Config {
             signup_points: number("SIGNUP_POINTS").filter(|n| *n <= domain::ledger::MAX_POINTS).unwrap_or(0),
             points_deadline_ms: number("POINTS_DEADLINE_MS").unwrap_or(domain::task::POINTS_DEADLINE_MS),
             task_deadline_ms: number("TASK_DEADLINE_MS").unwrap_or(domain::task::TASK_DEADLINE_MS),
+            history_ms: number("HISTORY_DAYS").filter(|days| *days <= 36_500).unwrap_or(180) * 24 * 60 * 60 * 1000,
             training_deadline_ms: number("TRAINING_DEADLINE_MS").unwrap_or(domain::training::TRAINING_DEADLINE_MS),
             public_url: text("PUBLIC_URL").trim_end_matches('/').to_string(),
             fetch_allow: list("FETCH_ALLOW"),

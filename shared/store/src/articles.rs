@@ -3,7 +3,8 @@
 use crate::public_or_own;
 use crate::shape::Shape;
 use crate::spec::USER_FILTER;
-use crate::spec::{Column, DATE_FILTER, Kind, NEWEST, OLDEST, OWN, PUBLIC_FILTER, PUBLIC_OR_OWN, Search, Sort, Spec};
+use crate::spec::{Column, DATE_FILTER, Kind, NEWEST, OLDEST, OWN, PUBLIC_FILTER, Search, Sort, Spec};
+use crate::visible::Visible;
 
 /// Articles: texts that images were published in.
 pub static ARTICLES: Spec = Spec {
@@ -19,7 +20,8 @@ pub static ARTICLES: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: PUBLIC_OR_OWN,
+    visible: Visible::PublicOrOwn,
+    counted: true,
     writable: OWN,
     owner: "t.user_id",
     filters: &[USER_FILTER, PUBLIC_FILTER, DATE_FILTER],

@@ -1,7 +1,8 @@
 //! Choices as the API shows them. Must not know how a choice is changed (`functions/choices`).
 
-use crate::spec::{BY_NAME, Column, DATE_FILTER, Kind, NEWEST, OLDEST, OWN, PUBLIC_FILTER, PUBLIC_OR_OWN, Search};
+use crate::spec::{BY_NAME, Column, DATE_FILTER, Kind, NEWEST, OLDEST, OWN, PUBLIC_FILTER, Search};
 use crate::spec::{Spec, USER_FILTER};
+use crate::visible::Visible;
 
 /// Choices: collections of images.
 pub static CHOICES: Spec = Spec {
@@ -17,7 +18,8 @@ pub static CHOICES: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: PUBLIC_OR_OWN,
+    visible: Visible::PublicOrOwn,
+    counted: true,
     writable: OWN,
     owner: "t.user_id",
     // The count also changes when an image is hidden or deleted, which leaves `updated_at` as it is.

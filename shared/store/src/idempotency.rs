@@ -45,7 +45,7 @@ pub(crate) fn forget_expired(key: &IdempotencyKey) -> Query {
 }
 
 /// The condition that the key is not in use.
-pub(crate) fn is_new(key: &IdempotencyKey) -> (&'static str, [Arg; 2]) {
+pub(crate) fn is_new(key: &IdempotencyKey) -> (&'static str, Vec<Arg>) {
     (
         "NOT EXISTS (SELECT 1 FROM idempotency WHERE user_id = :me AND route = :route AND key = :key)",
         args! { route: &key.route, key: &key.key },

@@ -6,9 +6,10 @@ use crate::articles::ARTICLES;
 use crate::choices::CHOICES;
 use crate::public_or_own;
 use crate::shape::{self, Shape};
-use crate::spec::{Column, Filter, FilterRule, Kind, Search, Spec};
-use crate::spec::{DATE_FILTER, NEWEST, OLDEST, OWN, PUBLIC_FILTER, PUBLIC_OR_OWN, USER_FILTER};
+use crate::spec::{Column, Filter, FilterRule, Kind, Link, Search, Spec};
+use crate::spec::{DATE_FILTER, NEWEST, OLDEST, OWN, PUBLIC_FILTER, USER_FILTER};
 use crate::tx::{Outcome, StmtIndex, Tx};
+use crate::visible::Visible;
 
 /// Images.
 pub static IMAGES: Spec = Spec {
@@ -35,17 +36,21 @@ pub static IMAGES: Spec = Spec {
         Column::new("nsfw", NSFW, Kind::Json(&Shape::Nullable(&Shape::Bool))),
         Column::new("public", "t.public", Kind::Bool),
         Column::new("tags", TAGS, Kind::Json(&Shape::List(&Shape::Text))),
+        Column::new("likes", "t.likes", Kind::Int),
         Column::new("user_id", "t.user_id", Kind::User),
         Column::new("article_id", ARTICLE, Kind::Article),
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: PUBLIC_OR_OWN,
+    visible: Visible::PublicOrOwn,
+    counted: true,
     writable: OWN,
     owner: "t.user_id",
+    seq: "t.updated_at + t.like_changes",
     filters: &[
         USER_FILTER,
-        Filter { name: "tag", aliases: &["tags"], rule: FilterRule::IdsOrNames(TAGGED) },
+        Filter { name: "tag", aliases: &["tags"], rule: FilterRule::Linked(TAGGED, &TAG_LINK) },
+        Filter { name: "like", aliases: &["liked_by"], rule: FilterRule::Users(LIKED) },
         Filter { name: "choice", aliases: &["choice_id"], rule: FilterRule::Ids(IN_CHOICE) },
         Filter { name: "article", aliases: &["article_id"], rule: FilterRule::Ids(IN_ARTICLE) },
         Filter { name: "task", aliases: &["task_id"], rule: FilterRule::Ids("t.task_id IN ({ids})") },
@@ -63,6 +68,14 @@ const NSFW: &str = "CASE t.nsfw WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'nul
 /// The names of the image's tags, sorted.
 const TAGS: &str = "(SELECT json_group_array(name) FROM (SELECT g.name FROM image_tags x \
     JOIN tags g ON g.id = x.tag_id WHERE x.image_id = t.id ORDER BY g.name))";
+
+/// Images that one of these users likes; of their newest likes.
+const LIKED: &str = "t.id IN (SELECT l.image_id FROM image_likes l WHERE l.user_id IN ({ids}) \
+    ORDER BY l.created_at DESC LIMIT 10000)";
+
+/// A list by one tag is read from here.
+static TAG_LINK: Link =
+    Link { table: "image_tags", row: "image_id", value: "tag_id", values: "tags", counts: "tag_counts" };
 
 /// Images that carry one of these tags.
 const TAGGED: &str = "t.id IN (SELECT x.image_id FROM image_tags x JOIN tags g ON g.id = x.tag_id \

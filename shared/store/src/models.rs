@@ -15,6 +15,7 @@ use crate::spec::{
 use crate::tags;
 use crate::tasks;
 use crate::tx::Tx;
+use crate::visible::Visible;
 
 /// The caller may see and use the model.
 pub const VISIBLE: &str = crate::spec::PUBLIC_OR_OWN;
@@ -56,7 +57,8 @@ pub static MODELS: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: VISIBLE,
+    visible: Visible::PublicOrOwn,
+    counted: true,
     writable: OWN,
     owner: "t.user_id",
     filters: &[
@@ -103,7 +105,7 @@ pub static FRAMES: Spec = Spec {
         Column::new("task_id", "t.task_id", Kind::VersionedId),
         Column::new("seq", "t.updated_at", Kind::Int),
     ],
-    visible: VISIBLE,
+    visible: Visible::PublicOrOwn,
     writable: OWN,
     owner: "t.user_id",
     ..Spec::EMPTY
@@ -111,13 +113,7 @@ pub static FRAMES: Spec = Spec {
 
 /// Indexes name and trigger words, for `search`, of the model that a condition of ours finds. None leaves a column of
 /// the index as it is.
-pub fn index<const N: usize>(
-    tx: &mut Tx,
-    condition: &str,
-    args: [Arg; N],
-    name: Option<&str>,
-    trigger_words: Option<&str>,
-) {
+pub fn index(tx: &mut Tx, condition: &str, args: Vec<Arg>, name: Option<&str>, trigger_words: Option<&str>) {
     if name.is_none() && trigger_words.is_none() {
         return;
     }
@@ -134,7 +130,7 @@ pub fn index<const N: usize>(
 
 /// Sets the tags of the model that a condition of ours finds. Missing tags are created as the caller's. Tags that the
 /// model loses are kept: other objects may carry them. Triggers index the tags for `search`.
-pub fn set_tags<const N: usize>(tx: &mut Tx, condition: &str, args: [Arg; N], names: &[String]) {
+pub fn set_tags(tx: &mut Tx, condition: &str, args: Vec<Arg>, names: &[String]) {
     tags::create_missing(tx, &json!(names).to_string());
     let indexed: Vec<_> = names.iter().map(|name| json!([name, domain::search::index(name)])).collect();
     let args: Vec<Arg> = args.into_iter().chain(args! { tags: json!(indexed).to_string() }).collect();

@@ -9,6 +9,7 @@ use crate::ledger::spendable;
 use crate::query::{Scope, literal};
 use crate::shape::Shape;
 use crate::spec::{Column, Filter, FilterRule, Kind, Rendering, Sort, Spec};
+use crate::visible::Visible;
 
 /// Tasks of the points API.
 pub static POINTS_TASKS: Spec = Spec {
@@ -30,7 +31,7 @@ pub static POINTS_TASKS: Spec = Spec {
         Column::new("points", "t.cost", Kind::Int),
         Column::new("seq", "t.seq", Kind::Int),
     ],
-    visible: "t.user_id = :me AND t.task_no IS NOT NULL",
+    visible: Visible::Where("t.user_id = :me AND t.task_no IS NOT NULL"),
     writable: "t.user_id = :me",
     owner: "t.user_id",
     seq: "t.seq",

@@ -15,7 +15,7 @@ pub type Arg = (Cow<'static, str>, Value);
 #[macro_export]
 macro_rules! args {
     ($($name:ident $(: $value:expr)?),* $(,)?) => {
-        [$((::std::borrow::Cow::Borrowed(stringify!($name)), $crate::args!(@ $name $($value)?))),*]
+        ::std::vec![$((::std::borrow::Cow::Borrowed(stringify!($name)), $crate::args!(@ $name $($value)?))),*]
     };
     (@ $name:ident) => { $crate::ports::Value::from($name) };
     (@ $name:ident $value:expr) => { $crate::ports::Value::from($value) };

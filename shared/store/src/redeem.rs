@@ -7,6 +7,7 @@ use crate::spec::{
     ADMIN, Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, Search, Sort, Spec, USER_FILTER,
 };
 use crate::tx::Tx;
+use crate::visible::Visible;
 
 /// Redeem codes as administrators see them.
 pub static CODES: Spec = Spec {
@@ -28,7 +29,7 @@ pub static CODES: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: ADMIN,
+    visible: Visible::Admins,
     writable: ADMIN,
     owner: "t.user_id",
     filters: &[USER_FILTER, Filter { name: "usable", aliases: &[], rule: FilterRule::Flag(USABLE) }, DATE_FILTER],

@@ -4,6 +4,7 @@ use domain::task::KINDS;
 
 use crate::shape::{Property, Shape};
 use crate::spec::{ADMIN, BY_NAME, Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, Search, Sort, Spec};
+use crate::visible::Visible;
 
 /// The status as administrators see it. An idle runner with a model in memory is 就緒. One that has been silent for a
 /// minute is 異常, whatever it last reported.
@@ -40,8 +41,9 @@ pub static SERVERS: Spec = Spec {
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
     // No row has an owner: administrators watch as owners, and no column depends on who asks.
-    visible: ADMIN,
+    visible: Visible::Admins,
     writable: ADMIN,
+    few: true,
     seq: SEQ,
     filters: &[
         Filter { name: "type", aliases: &[], rule: FilterRule::OneOf("t.type", KINDS) },

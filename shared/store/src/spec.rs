@@ -7,9 +7,9 @@
 use domain::{Choices, Lang};
 
 use crate::api_version::ApiVersion;
-use crate::public_or_own;
 use crate::query::Scope;
 use crate::shape::Shape;
+use crate::visible::Visible;
 
 /// A resource.
 pub struct Spec {
@@ -21,8 +21,14 @@ pub struct Spec {
     pub key: &'static str,
     /// In the order of the reply's keys.
     pub columns: &'static [Column],
-    /// The rows the caller may see; `TRUE` for all.
-    pub visible: &'static str,
+    /// The rows the caller may see.
+    pub visible: Visible,
+    /// The rows that anybody may see; `TRUE` for all.
+    pub only: &'static str,
+    /// There are never many rows, so no list of them needs an index.
+    pub few: bool,
+    /// `row_counts` knows the number of rows of every user.
+    pub counted: bool,
     /// The visible rows the caller may change.
     pub writable: &'static str,
     /// The user id of a row's owner, for frames.
@@ -48,7 +54,10 @@ impl Spec {
         from: "",
         key: "t.id",
         columns: &[],
-        visible: "TRUE",
+        visible: Visible::All,
+        only: "TRUE",
+        few: false,
+        counted: false,
         writable: "FALSE",
         owner: "0",
         seq: "t.updated_at",
@@ -80,21 +89,20 @@ pub const OLDEST: Sort = Sort { name: "date+", aliases: &[], sql: "t.created_at"
 pub const BY_NAME: Sort = Sort { name: "name", aliases: &[], sql: "t.name", descending: false };
 
 /// `user`, for tables with a `user_id`.
-pub const USER_FILTER: Filter =
-    Filter { name: "user", aliases: &["user_id"], rule: FilterRule::Users("t.user_id IN ({ids})") };
+pub const USER_FILTER: Filter = Filter { name: "user", aliases: &["user_id"], rule: FilterRule::Owner };
 /// `date`, for tables with a `created_at`.
 pub const DATE_FILTER: Filter = Filter { name: "date", aliases: &[], rule: FilterRule::Date("t.created_at") };
 /// `public`, for tables with that column.
-pub const PUBLIC_FILTER: Filter = Filter { name: "public", aliases: &[], rule: FilterRule::Flag("t.public") };
+pub const PUBLIC_FILTER: Filter = Filter { name: "public", aliases: &[], rule: FilterRule::Public };
 
 /// The condition that the caller is an administrator.
-pub const ADMIN: &str = "(SELECT admin FROM users WHERE id = :me) = 1";
+pub const ADMIN: &str = Visible::Admins.condition();
 
 /// The condition that the row is the caller's own, or the caller an administrator.
-pub const OWN: &str = "(t.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)";
+pub const OWN: &str = Visible::Own.condition();
 
 /// The condition that the row is public, the caller's own, or the caller an administrator.
-pub const PUBLIC_OR_OWN: &str = public_or_own!("t");
+pub const PUBLIC_OR_OWN: &str = Visible::PublicOrOwn.condition();
 
 /// `PUBLIC_OR_OWN` for a table with another alias than `t`, as a literal for `concat!`.
 #[macro_export]
@@ -167,18 +175,39 @@ pub struct Filter {
 
 /// How a filter's value is read, and the condition it becomes.
 pub enum FilterRule {
+    /// The users whose the rows are, or `me`. The table has `user_id`.
+    Owner,
+    /// The column `public`.
+    Public,
     /// A condition in which `{ids}` stands for a set of user ids; the value may also be `me`.
     Users(&'static str),
     /// A condition in which `{ids}` stands for a set of ids.
     Ids(&'static str),
     /// A condition in which `{ids}` and `{names}` stand for the values that are digits and those that are words.
     IdsOrNames(&'static str),
+    /// As `IdsOrNames`. A list that is filtered by one value and nothing else is read from the table of the link.
+    Linked(&'static str, &'static Link),
     /// A column of 0 or 1.
     Flag(&'static str),
     /// A column and its values.
     OneOf(&'static str, Choices),
     /// A column of milliseconds.
     Date(&'static str),
+}
+
+/// A table that says which values the rows of a resource have, such as the tags of images. It repeats `public`,
+/// `user_id` and `created_at` of the rows, and has an index of each value's rows in the order of their creation.
+pub struct Link {
+    /// `image_tags`
+    pub table: &'static str,
+    /// Its column of the rows' ids.
+    pub row: &'static str,
+    /// Its column of the values' ids.
+    pub value: &'static str,
+    /// The table of the values, which have `id` and `name`.
+    pub values: &'static str,
+    /// The table that counts the rows of each value, by `user_id` (0: all) and `public`.
+    pub counts: &'static str,
 }
 
 /// How `search` looks for words.

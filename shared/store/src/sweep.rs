@@ -7,7 +7,9 @@ use ports::Runtime;
 
 use crate::tasks::News;
 use crate::tx::{StmtIndex, Tx};
-use crate::{args, dataset_copies, idempotency, ledger, outbox, pending, rate_limit, tasks, tickets, watch, webhooks};
+use crate::{
+    args, dataset_copies, idempotency, ledger, outbox, pending, rate_limit, tasks, tickets, views, watch, webhooks,
+};
 
 /// A cron trigger wakes the sweeper this often, in milliseconds.
 const CRON_MS: i64 = 60_000;
@@ -34,6 +36,7 @@ pub async fn round(runtime: &Runtime) -> Result<bool, Error> {
     rate_limit::sweep(&mut tx);
     idempotency::sweep(&mut tx);
     tickets::sweep(&mut tx);
+    views::sweep(&mut tx, runtime.config.history_ms);
     tx.exec("DELETE FROM sessions WHERE expires_at <= :now", []);
     let open = unfinished(&mut tx);
     let outcome = tx.run().await?;

@@ -68,7 +68,7 @@ impl TaskKind {
         }
     }
 
-    fn args(self) -> [Arg; 5] {
+    fn args(self) -> Vec<Arg> {
         match self {
             TaskKind::Inference { images, work } => {
                 args! { images: i64::from(images), work, dataset_id: None::<i64>, shown: None::<i64>, epochs: None::<i64> }

@@ -25,6 +25,7 @@ use crate::points_api::TASK_RENDERING;
 use crate::query::literal;
 use crate::shape::{self, Shape};
 use crate::spec::{Column, Kind, OWN, Spec};
+use crate::visible::Visible;
 
 /// A task as its watchers see it.
 pub static FRAMES: Spec = Spec {
@@ -38,7 +39,7 @@ pub static FRAMES: Spec = Spec {
         Column::localized("error", error, Kind::Json(&Shape::Nullable(&shape::ERROR))),
         Column::new("seq", "t.seq", Kind::Int),
     ],
-    visible: OWN,
+    visible: Visible::Own,
     writable: OWN,
     owner: "t.user_id",
     seq: "t.seq",

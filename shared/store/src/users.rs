@@ -20,6 +20,7 @@ pub static USERS: Spec = Spec {
     ],
     writable: "(t.id = :me OR (SELECT admin FROM users WHERE id = :me) = 1)",
     owner: "t.id",
+    counted: true,
     // Points change by entries of the ledger, which leave `updated_at` as it is.
     seq: "t.updated_at + coalesce((SELECT max(e.id) FROM entries e WHERE e.user_id = t.id), 0)",
     filters: &[

@@ -35,7 +35,7 @@ pub fn snapshot(spec: &Spec, scope: Scope, condition: &str, args: impl IntoItera
             spec.writable,
             frames.join(", "),
             spec.from,
-            spec.visible
+            spec.visible.condition()
         ),
         args,
     )
@@ -67,7 +67,7 @@ pub fn change_where(spec: &Spec, scope: Scope, condition: &str, args: impl IntoI
         format!("{object} AS owner_{}", version.name())
     });
     let public = VERSIONS.map(|version| {
-        let object = format!("iif({}, {}, NULL)", spec.visible, object(spec, scope, version));
+        let object = format!("iif({}, {}, NULL)", spec.visible.condition(), object(spec, scope, version));
         format!("{} AS public_{}", substitute(&object, "me", "0"), version.name())
     });
     let renderings = spec.renderings.iter().map(|r| format!("{} AS owner_{}", (r.change)(), r.name));

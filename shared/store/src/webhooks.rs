@@ -15,6 +15,7 @@ use crate::query::Arg;
 use crate::shape::{self, Shape};
 use crate::spec::{Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, OWN, Search, Spec, USER_FILTER};
 use crate::tx::{StmtIndex, Tx};
+use crate::visible::Visible;
 use crate::watch;
 
 /// Webhooks as their owners see them.
@@ -35,7 +36,7 @@ pub static WEBHOOKS: Spec = Spec {
         Column::new("created_at", "t.created_at", Kind::Time),
         Column::new("updated_at", "t.updated_at", Kind::Time),
     ],
-    visible: OWN,
+    visible: Visible::Own,
     writable: OWN,
     owner: "t.user_id",
     filters: &[
@@ -87,7 +88,7 @@ const ENDED: Spec = Spec {
         Column::new("finished_at", "json_extract(t.body, '$.data.finished_at')", Kind::Text),
         Column::new("seq", "coalesce(t.id, 0)", Kind::Int),
     ],
-    visible: "t.user_id = :me",
+    visible: Visible::Where("t.user_id = :me"),
     writable: "t.user_id = :me",
     owner: "t.user_id",
     seq: "coalesce(t.id, 0)",

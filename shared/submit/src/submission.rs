@@ -4,7 +4,7 @@ use domain::{Error, search, task, url_policy};
 use protocol::runner::DrawParams;
 use serde_json::json;
 use store::task_order::{self, NewTask, TaskKind};
-use store::{Tx, args, outbox, webhooks};
+use store::{Tx, args, outbox, tags, webhooks};
 use web::RequestCtx;
 
 use crate::inference_form::{InferenceForm, draw_params};
@@ -60,9 +60,8 @@ impl Submission {
         let allow = &ctx.runtime.config.fetch_allow;
         form.webhook.iter().try_for_each(|url| url_policy::admit(url, allow, "webhook"))?;
         let params = draw_params(&form, &ctx.runtime.token())?;
-        let InferenceForm { name, public, mut tags, webhook, .. } = form;
-        tags.sort();
-        tags.dedup();
+        let InferenceForm { name, public, tags, webhook, .. } = form;
+        let tags = tags::sorted(tags);
         Ok(Submission {
             name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| name_of(&params.prompt)),
             public,

@@ -8,7 +8,7 @@ use store::datasets::{self, DatasetRef, NewDataset, NewImage};
 use store::models::{self, CHECKPOINT, CHECKPOINT_READY, VISIBLE};
 use store::spec::PUBLIC_OR_OWN;
 use store::task_order::{self, NewTask, TaskKind};
-use store::{Tx, args, outbox, webhooks};
+use store::{Tx, args, outbox, tags, webhooks};
 use web::RequestCtx;
 
 use crate::training_form::{DataForm, TrainingForm, train_params};
@@ -33,8 +33,7 @@ impl Training {
     pub fn of_form(ctx: &RequestCtx, mut form: TrainingForm) -> Result<Training, Error> {
         let allow = &ctx.runtime.config.fetch_allow;
         form.webhook.iter().try_for_each(|url| url_policy::admit(url, allow, "webhook"))?;
-        form.tags.sort();
-        form.tags.dedup();
+        form.tags = tags::sorted(form.tags);
         let params = train_params(&form, &ctx.runtime.token())?;
         let images = form.data.as_ref().map_or_else(|| Ok(Vec::new()), |data| images(ctx, data))?;
         Ok(Training { form, params, images })

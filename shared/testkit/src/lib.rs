@@ -8,6 +8,7 @@ mod call;
 mod engines;
 pub mod golden;
 mod kit;
+pub mod plans;
 mod reply;
 pub mod rules;
 mod shapes;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use ports::{Rows, Sql, SqlError, Stmt};
 use store::datasets::{self, DATASET_IMAGES, DATASETS, DatasetRef, NewImage, WHOLE_DATASETS};
+use store::list_query::Condition;
 use store::{ListQuery, Scope, Tx};
 use testkit::Kit;
 
@@ -97,7 +98,7 @@ async fn a_change_of_a_dataset_reads_no_table_from_end_to_end() {
     let change = tx.change(&DATASETS, 1);
     assert_eq!(tx.run().await.expect("changes").rows(change).values.len(), 1);
     let mut query = ListQuery::parse(&DATASET_IMAGES, "status=pending", ann.id).expect("a query");
-    query.conditions.push(("t.dataset_id = {}".into(), 1.into()));
+    query.conditions.push(Condition { sql: "t.dataset_id = {}".into(), value: 1.into(), until: None });
     let mut tx = begin();
     tx.page(&DATASET_IMAGES, &query);
     tx.run().await.expect("a page");

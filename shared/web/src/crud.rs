@@ -3,6 +3,7 @@
 
 use domain::Id;
 use ports::Value;
+use store::list_query::Condition;
 use store::{FirstOrRepeat, ListQuery, Outcome, Spec, Tx, list, watch};
 
 use crate::reply::{Failure, Reply, Result};
@@ -23,7 +24,7 @@ impl RequestCtx {
     /// As `list_in`, of the rows that belong to `parent`: a condition with `{}` in place of its id.
     pub async fn list_of(&self, tx: Tx, spec: &'static Spec, condition: &'static str, parent: Id) -> Result {
         let mut query = ListQuery::parse(spec, &self.head.query, tx.scope.me)?;
-        query.conditions.push((condition.to_string(), parent.into()));
+        query.conditions.push(Condition { sql: condition.to_string(), value: parent.into(), until: None });
         self.page(tx, spec, &query).await
     }
 

@@ -68,18 +68,24 @@ impl Dialect {
 
     /// The JSON of a page, outside of any envelope.
     pub fn page(self, page: &Page, version: ApiVersion) -> String {
-        let Page { page: number, page_size, total, next, next_cursor, list } = page;
+        let Page { page: number, page_size, total, total_capped, next, next_cursor, list } = page;
         let cursor = json!(next_cursor);
+        // Only said where it is so: the seeds know no such key.
+        let capped = match (total_capped, version) {
+            (false, _) => "",
+            (true, ApiVersion::V1) => r#""total_capped":true,"#,
+            (true, ApiVersion::V0) => r#""totalCapped":true,"#,
+        };
         match (self, version) {
             (Dialect::Coded, _) => {
                 let pages = (total + page_size - 1) / page_size.max(&1);
                 format!(r#"{{"records":{list},"total":{total},"size":{page_size},"current":{number},"pages":{pages}}}"#)
             }
             (_, ApiVersion::V1) => format!(
-                r#"{{"page":{number},"page_size":{page_size},"total":{total},"next":{next},"next_cursor":{cursor},"list":{list}}}"#
+                r#"{{"page":{number},"page_size":{page_size},"total":{total},{capped}"next":{next},"next_cursor":{cursor},"list":{list}}}"#
             ),
             (_, ApiVersion::V0) => format!(
-                r#"{{"page":{number},"pageSize":{page_size},"next":{next},"nextCursor":{cursor},"list":{list}}}"#
+                r#"{{"page":{number},"pageSize":{page_size},{capped}"next":{next},"nextCursor":{cursor},"list":{list}}}"#
             ),
         }
     }

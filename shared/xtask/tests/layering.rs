@@ -12,6 +12,7 @@ use serde_json::Value;
 const LAYERS: &[(&str, &[&str])] = &[
     ("shared/domain", &[]),
     ("shared/media", &[]),
+    ("shared/similarity", &[]),
     ("shared/protocol", &["domain"]),
     ("shared/ports", &["domain"]),
     ("shared/store", &["domain", "media", "protocol", "ports"]),

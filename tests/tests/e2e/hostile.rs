@@ -166,7 +166,10 @@ impl Scene {
                 add(filled(path, id), good.as_ref().filter(|_| writes).map(Value::to_string), false, "no such id");
             }
         }
-        for (place, id) in self.bobs.iter().filter(|(place, _)| path.starts_with(place) && path.contains("{id}")) {
+        // Whoever sees an image may like and view it, and no body is looked at.
+        let reacts = path.ends_with("/like") || path.ends_with("/view");
+        let reached = |place: &str| !reacts && path.starts_with(place) && path.contains("{id}");
+        for (place, id) in self.bobs.iter().filter(|(place, _)| reached(place)) {
             let open = !writes && ["/api/tags", "/api/users", "/api/images"].contains(place);
             let body = good.as_ref().filter(|_| writes).map(Value::to_string);
             add(path.replace("{id}", id), body, open, "someone else's");
@@ -177,7 +180,7 @@ impl Scene {
             }
             add(here.clone(), Some(format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000))), false, "deep nesting");
         }
-        if writes && method != "DELETE" {
+        if writes && method != "DELETE" && !reacts {
             // A ticket is asked for without a body: one that is sent is not looked at.
             add(here.clone(), Some("x".repeat(10 << 20)), path == "/api/tickets", "10 MB");
         }

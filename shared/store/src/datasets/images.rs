@@ -46,7 +46,7 @@ fn wanted() -> String {
 }
 
 /// The arguments of `wanted`.
-fn wanted_args(dataset: DatasetRef, images: &[NewImage]) -> [Arg; 2] {
+fn wanted_args(dataset: DatasetRef, images: &[NewImage]) -> Vec<Arg> {
     let dataset_id = match dataset {
         DatasetRef::Id(id) => Some(id),
         DatasetRef::Newest => None,
@@ -93,7 +93,7 @@ pub fn replace_images(tx: &mut Tx, id: Id, images: &[NewImage], field: &'static 
 
 /// Fails the transaction with `invalid_parameter` on the first entry that names an image or a choice that the caller
 /// does not see.
-fn require_seen(tx: &mut Tx, args: &[Arg; 2]) {
+fn require_seen(tx: &mut Tx, args: &[Arg]) {
     let wrong = format!(
         "SELECT json_extract(j.value, '$[3]') AS field FROM json_each(:items) j \
          WHERE CASE json_extract(j.value, '$[0]') \
@@ -102,11 +102,11 @@ fn require_seen(tx: &mut Tx, args: &[Arg; 2]) {
          WHEN 'choice' THEN NOT EXISTS (SELECT 1 FROM choices t WHERE t.id = json_extract(j.value, '$[1]') \
          AND {PUBLIC_OR_OWN}) ELSE FALSE END ORDER BY j.key LIMIT 1"
     );
-    tx.guard_fields(|field| Error::invalid(field, &phrases::DATASET_IMAGE), &wrong, args.clone());
+    tx.guard_fields(|field| Error::invalid(field, &phrases::DATASET_IMAGE), &wrong, args.to_vec());
 }
 
 /// Inserts the wanted images that are not there. One that was removed right before gives its copy.
-fn insert(tx: &mut Tx, args: &[Arg; 2]) {
+fn insert(tx: &mut Tx, args: &[Arg]) {
     let wanted = wanted();
     tx.exec(
         format!(
@@ -122,12 +122,12 @@ fn insert(tx: &mut Tx, args: &[Arg; 2]) {
              WHERE NOT EXISTS (SELECT 1 FROM dataset_images i WHERE i.dataset_id = d.id AND i.source = want.source \
              AND i.removed_at IS NULL)"
         ),
-        args.clone(),
+        args.to_vec(),
     );
 }
 
 /// Fails the transaction unless the dataset has 1 to `MAX_IMAGES` images, and addresses that a reply can hold.
-fn require_size(tx: &mut Tx, args: &[Arg; 2], field: &'static str) {
+fn require_size(tx: &mut Tx, args: &[Arg], field: &'static str) {
     tx.guard(
         Error::invalid(field, phrases::DATASET_IMAGES.with([MAX_IMAGES])),
         &format!(
@@ -135,7 +135,7 @@ fn require_size(tx: &mut Tx, args: &[Arg; 2], field: &'static str) {
              AND (SELECT sum(length({ADDRESS})) FROM dataset_images t WHERE t.dataset_id = {DATASET} \
              AND t.removed_at IS NULL) <= {MAX_ADDRESS_BYTES}"
         ),
-        args.clone(),
+        args.to_vec(),
     );
 }
 

@@ -6,9 +6,10 @@ use domain::{Choices, Lang};
 use crate::query::literal;
 use crate::shape::{self, Shape};
 use crate::spec::{
-    BY_NAME, Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, OWN, PUBLIC_FILTER, PUBLIC_OR_OWN, Search,
-    Sort, Spec, USER_FILTER,
+    BY_NAME, Column, DATE_FILTER, Filter, FilterRule, Kind, NEWEST, OLDEST, OWN, PUBLIC_FILTER, Search, Sort, Spec,
+    USER_FILTER,
 };
+use crate::visible::Visible;
 
 /// The address of an image `t` of a dataset: of our copy, once there is one.
 pub(super) const ADDRESS: &str = "iif(t.status = 'ready', '/files/' || t.key, t.source)";
@@ -53,7 +54,8 @@ pub static WHOLE_DATASETS: Spec = Spec { columns: columns!("5000"), ..COMMON };
 const COMMON: Spec = Spec {
     name: "datasets",
     from: "datasets t",
-    visible: PUBLIC_OR_OWN,
+    visible: Visible::PublicOrOwn,
+    counted: true,
     writable: OWN,
     owner: "t.user_id",
     seq: "t.updated_at + t.changes",
@@ -79,8 +81,10 @@ pub static DATASET_IMAGES: Spec = Spec {
         Column::localized("error", error, Kind::Json(&Shape::Nullable(&shape::ERROR))),
         Column::new("created_at", "t.created_at", Kind::Time),
     ],
-    visible: "t.removed_at IS NULL AND EXISTS (SELECT 1 FROM datasets s WHERE s.id = t.dataset_id AND (s.public = 1 \
+    visible: Visible::Where(
+        "t.removed_at IS NULL AND EXISTS (SELECT 1 FROM datasets s WHERE s.id = t.dataset_id AND (s.public = 1 \
         OR s.user_id = :me OR (SELECT admin FROM users WHERE id = :me) = 1))",
+    ),
     writable: OWN,
     owner: "t.user_id",
     filters: &[Filter { name: "status", aliases: &[], rule: FilterRule::OneOf("t.status", STATUSES) }],

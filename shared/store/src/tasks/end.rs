@@ -28,7 +28,7 @@ const RELEASE: &str = "\
     progress = 0, data = '{}', seq = seq + 1, hinted_at = :now, updated_at = :now";
 
 /// The arguments of `RELEASE`.
-fn release(retryable: bool, error_code: &str, error_message: &str) -> [Arg; 5] {
+fn release(retryable: bool, error_code: &str, error_message: &str) -> Vec<Arg> {
     args! {
         retryable,
         error_code,

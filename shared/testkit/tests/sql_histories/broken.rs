@@ -56,6 +56,16 @@ const BREAKS: &[(&str, &[&str])] = &[
            SELECT id, 'POST /api/tasks', 'k', '', 201, '{\"id\":1}', '', 0 FROM users"],
     ),
     ("nothing is older", &["UPDATE tasks SET deadline = 0"]),
+    ("counters are", &["DELETE FROM images"]),
+    ("no row is left", &["DELETE FROM row_counts"]),
+    (
+        "tags' counters",
+        &[
+            "INSERT INTO tags (id, name, user_id, created_at, updated_at) VALUES (1, 'a', 1, 0, 0)",
+            "INSERT INTO tag_counts (tag_id, user_id, public, n) VALUES (1, 0, 1, 5)",
+        ],
+    ),
+    ("a tag's uses", &["INSERT INTO tags (name, user_id, uses, created_at, updated_at) VALUES ('a', 1, 3, 0, 0)"]),
     (
         "the counts",
         &[

@@ -21,10 +21,14 @@ pub(super) fn parameters(spec: &Spec, dialect: Dialect) -> Vec<Value> {
     out.push(query("sort", json!({"type": "string", "enum": sorts}), "The order; ties are broken by id"));
     for filter in spec.filters {
         let about = match filter.rule {
-            FilterRule::Users(_) => "User ids or `me`, separated by commas (union); repeat for intersection",
+            FilterRule::Users(_) | FilterRule::Owner => {
+                "User ids or `me`, separated by commas (union); repeat for intersection"
+            }
             FilterRule::Ids(_) => "Ids, separated by commas (union); repeat for intersection",
-            FilterRule::IdsOrNames(_) => "Ids or names, separated by commas (union); repeat for intersection",
-            FilterRule::Flag(_) => "true or false",
+            FilterRule::IdsOrNames(_) | FilterRule::Linked(..) => {
+                "Ids or names, separated by commas (union); repeat for intersection"
+            }
+            FilterRule::Flag(_) | FilterRule::Public => "true or false",
             FilterRule::OneOf(..) => "One or several values, separated by commas",
             FilterRule::Date(_) => {
                 "`20220214+` from then on, `20220214-` before, `2022~2023` between; YYYY, YYYYMM or YYYYMMDD"
@@ -48,6 +52,7 @@ pub(super) fn page(row: Value, dialect: Dialect) -> Value {
     }
     json!({"type": "object", "required": ["page", "page_size", "total", "next", "list"], "properties": {
         "page": {"type": "integer"}, "page_size": {"type": "integer"}, "total": {"type": "integer"},
+        "total_capped": {"const": true, "description": "There are more rows than `total`; absent otherwise"},
         "next": {"type": "boolean"}, "next_cursor": {"type": ["string", "null"]},
         "list": {"type": "array", "items": row},
     }})

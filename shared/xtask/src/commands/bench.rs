@@ -7,6 +7,7 @@ mod fanout;
 mod hono_baseline;
 mod list;
 mod queue;
+mod rows;
 mod stats;
 mod submit;
 mod with_edge;
@@ -23,6 +24,8 @@ pub enum Bench {
     List(list::Args),
     /// Latency from a runner's callback to 1,000 sockets on one task, and lost events
     Fanout(fanout::Args),
+    /// Rows that D1 reads for each list and its time, with 10,000 and with 1,000,000 images
+    Rows(rows::Args),
     /// Messages pulled and acknowledged per second, with and without a backlog of 50,000
     Queue(queue::Args),
     /// Latency from the submission of a task to the frame that reports it running
@@ -37,6 +40,7 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::List(args) => list::run(workspace, args),
         Bench::Fanout(args) => fanout::run(workspace, args),
+        Bench::Rows(args) => rows::run(workspace, args),
         Bench::Queue(args) => queue::run(workspace, args),
         Bench::Submit(args) => submit::run(workspace, args),
         Bench::Eta(args) => eta::run(workspace, args),

@@ -20,7 +20,7 @@ const BUCKET: &str = "easel-files";
 const HUB: &str = "hub";
 
 /// Variables of every function, with their defaults.
-pub const VARS: [(&str, &str); 9] = [
+pub const VARS: [(&str, &str); 10] = [
     ("API_PROFILE", "v1"),
     ("SIGNUP", "open"),
     ("SIGNUP_POINTS", "1000"),
@@ -28,6 +28,7 @@ pub const VARS: [(&str, &str); 9] = [
     ("POINTS_DEADLINE_MS", "170000"),
     ("TASK_DEADLINE_MS", "86400000"),
     ("TRAINING_DEADLINE_MS", "604800000"),
+    ("HISTORY_DAYS", "180"),
     ("PUBLIC_URL", ""),
     ("FETCH_ALLOW", ""),
 ];

@@ -19,7 +19,7 @@ use super::tools::Tools;
 use super::workspace::Workspace;
 
 /// Version of the steps in this file. Raise it when they change, so that existing bundles are built again.
-const STEPS_VERSION: &str = "1";
+const STEPS_VERSION: &str = "2";
 
 /// WASM features that rustc and wasm-bindgen emit by default. wasm-opt must accept these and add no others.
 const WASM_FEATURES: [&str; 8] = [
@@ -69,7 +69,12 @@ pub fn build(
 
     if release {
         let mut wasm_opt = tools.wasm_opt();
-        wasm_opt.args(WASM_FEATURES).arg("-Oz").arg(parts.join("index.wasm")).arg("-o").arg(out.join("index.wasm"));
+        wasm_opt
+            .args(WASM_FEATURES)
+            .args(["-Oz", "--converge"])
+            .arg(parts.join("index.wasm"))
+            .arg("-o")
+            .arg(out.join("index.wasm"));
         run_quietly(&mut wasm_opt).with_context(|| format!("wasm-opt on {}", function.name))?;
     } else {
         fs::rename(parts.join("index.wasm"), out.join("index.wasm"))?;
