@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use crate::client::Edge;
 use crate::dedicated_edge::State;
 use crate::env::setting;
+use crate::picture::picture;
 use evaluate::Evaluation;
 use history::{History, Recorded};
 use inbox::Inbox;
@@ -89,11 +90,12 @@ pub async fn run(plan: &Plan, state: &State) -> Report {
     let proxy = Proxy::start(&edge.url, rng.u64(..)).await;
     let admin = log_in(&edge).await;
     small_models(&edge, &admin).await;
+    let dataset = public_dataset(&edge, &admin).await;
     let front = Edge::at(&proxy.url);
     (0..RUNNERS).for_each(|_| victims.start_runner(&front));
 
     let history = History::new(plan.tasks);
-    let load = Load { edge: &edge, history: &history, admin: &admin, inbox: &inbox.address() };
+    let load = Load { edge: &edge, history: &history, admin: &admin, inbox: &inbox.address(), dataset };
     let users = join_all((0..USERS).map(|_| load.user(rng.fork())));
     let killer = killer(plan, &mut victims, &history, &front, rng.fork());
     let close = async {
@@ -164,11 +166,23 @@ async fn small_models(edge: &Edge, admin: &str) {
     }
 }
 
+/// A dataset of two images that everyone may train with.
+async fn public_dataset(edge: &Edge, admin: &str) -> i64 {
+    let mut images = Vec::new();
+    for shade in [20, 220] {
+        let call = edge.call("POST", "/api/uploads").bearer(admin).body("image/png", picture(64, 64, shade));
+        images.push(call.send().await.expect(201).json()["url"].clone());
+    }
+    let body = json!({"name": "Squares", "images": images, "public": true});
+    let made = edge.post("/api/datasets", &body).bearer(admin).send().await.expect(201).json();
+    made["id"].as_i64().expect("an id")
+}
+
 /// Waits until every task has ended; how long that took, or None when some did not.
 async fn drain(edge: &Edge, admin: &str, at_most: Duration) -> Option<Duration> {
     let begun = Instant::now();
     while begun.elapsed() < at_most {
-        let open = edge.get("/api/tasks?status=waiting,running&pageSize=1").bearer(admin).try_send().await;
+        let open = edge.get("/api/tasks?status=initial,waiting,running&pageSize=1").bearer(admin).try_send().await;
         if open.is_ok_and(|page| page.status == 200 && page.json()["total"] == 0) {
             return Some(begun.elapsed());
         }

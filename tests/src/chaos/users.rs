@@ -26,6 +26,8 @@ pub struct Load<'a> {
     pub admin: &'a str,
     /// `host:port` of the users' webhooks.
     pub inbox: &'a str,
+    /// What trainings learn from.
+    pub dataset: i64,
 }
 
 struct User {
@@ -52,7 +54,7 @@ impl Load<'_> {
             if taken == 0 {
                 return;
             }
-            let orders: Vec<_> = (0..taken).map(|_| (order(rng), unique("key"), rng.fork())).collect();
+            let orders: Vec<_> = (0..taken).map(|_| (self.order(rng), unique("key"), rng.fork())).collect();
             let sent = orders.into_iter().map(|(order, key, rng)| self.submit(user, order, key, rng));
             let names: Vec<Option<Name>> = join_all(sent).await;
             let refused = names.contains(&None);
@@ -230,25 +232,27 @@ impl Load<'_> {
         user.open.retain(|other| *other != name);
         self.history.recorded().deleted.push(name);
     }
+
+    /// Where a task is submitted, and what is asked for. Few are long enough to be cancelled while they run.
+    fn order(&self, rng: &mut fastrand::Rng) -> (&'static str, Value) {
+        if rng.u32(0..5) < 2 {
+            let model = MODELS[rng.usize(..MODELS.len())];
+            return ("/user/ai/tasks/submit", json!({"modelName": model, "prompt": "一座燈塔"}));
+        }
+        if rng.u32(0..8) == 0 {
+            let steps = if rng.bool() { 20 } else { 200 };
+            let training = json!({"type": "training", "model_type": "lora", "name": "Square", "dataset_id": self.dataset,
+                "steps": steps, "rank": 2, "resolution": 64, "seed": 5});
+            return ("/api/tasks", training);
+        }
+        let (side, steps) = if rng.u32(0..20) == 0 { (128, 40) } else { (64, rng.u32(2..=6)) };
+        let pictures = if rng.u32(0..5) == 0 { 2 } else { 1 };
+        let drawing = json!({"prompt": "a lighthouse at dusk", "width": side, "height": side,
+            "num_inference_steps": steps, "n": pictures});
+        ("/api/tasks", drawing)
+    }
 }
 
 fn pick(open: &VecDeque<Name>, rng: &mut fastrand::Rng) -> Option<Name> {
     if open.is_empty() { None } else { open.get(rng.usize(..open.len())).cloned() }
-}
-
-/// Where a task is submitted, and what is asked for. Few are long enough to be cancelled while they run.
-fn order(rng: &mut fastrand::Rng) -> (&'static str, Value) {
-    if rng.u32(0..5) < 2 {
-        return (
-            "/user/ai/tasks/submit",
-            json!({"modelName": MODELS[rng.usize(..MODELS.len())], "prompt": "一座燈塔"}),
-        );
-    }
-    let (side, steps) = if rng.u32(0..20) == 0 { (128, 40) } else { (64, rng.u32(2..=6)) };
-    let pictures = if rng.u32(0..5) == 0 { 2 } else { 1 };
-    let prompt = "a lighthouse at dusk";
-    (
-        "/api/tasks",
-        json!({"prompt": prompt, "width": side, "height": side, "num_inference_steps": steps, "n": pictures}),
-    )
 }
