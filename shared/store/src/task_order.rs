@@ -163,8 +163,9 @@ pub const POSITION: &str = "CASE t.status WHEN 'waiting' THEN 1 + (SELECT count(
     AND w.status = 'waiting' AND (w.turn, w.id) < (t.turn, t.id)) END";
 
 /// Predicted seconds until the end of a task `t`: the work before it, shared by the runners there are, then its own, at
-/// the pace of the last twenty tasks. Null when none was done yet, no runner is there, or the task has ended.
-pub const ETA: &str = "(SELECT round(CASE t.status \
+/// the pace of the last twenty tasks. Null when none was done yet, no runner is there, or the task has ended: then
+/// nothing is read.
+pub const ETA: &str = "CASE WHEN t.status IN ('waiting', 'running') THEN (SELECT round(CASE t.status \
     WHEN 'waiting' THEN max(t.not_before - :now, p.pace * (t.work + (coalesce((SELECT sum(w.work) FROM tasks w \
     WHERE w.type = t.type AND w.status = 'waiting' AND (w.turn, w.id) < (t.turn, t.id)), 0) \
     + coalesce((SELECT sum(r.work * (100 - r.progress) / 100.0) FROM tasks r \
@@ -174,4 +175,4 @@ pub const ETA: &str = "(SELECT round(CASE t.status \
     WHEN 'running' THEN p.pace * t.work * (100 - t.progress) / 100.0 END / 1000.0, 1) \
     FROM (SELECT sum(d.finished_at - d.claimed_at) / sum(d.work) AS pace FROM (SELECT finished_at, claimed_at, work \
     FROM tasks WHERE type = t.type AND status = 'success' AND claimed_at IS NOT NULL \
-    ORDER BY finished_at DESC LIMIT 20) d) p)";
+    ORDER BY finished_at DESC LIMIT 20) d) p) END";

@@ -13,18 +13,18 @@ const counted = (db, count) => ({
 });
 
 // Rows from..until of each table. A user has 500 images, a tag 1,000; one image in ten is private.
-const N = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)";
+const N = "WITH RECURSIVE n(i) AS (SELECT CAST(?1 AS INTEGER) UNION ALL SELECT i + 1 FROM n WHERE i < ?2)";
 const SEEDS = {
   users: `INSERT INTO users (email, name, password, created_at, updated_at) ${N}
     SELECT 'u' || i || '@example.com', 'user ' || i, '', i, i FROM n`,
   tags: `INSERT INTO tags (name, user_id, created_at, updated_at) ${N} SELECT 'tag ' || i, 1, i, i FROM n`,
   images: `INSERT INTO images (name, key, width, height, size, sha256, prompt, num_inference_steps, guidance_scale,
     scheduler, seed, public, user_id, created_at, updated_at) ${N}
-    SELECT '', 'k' || i, 64, 64, 1, '', 'a cat', 20, 7.5, 'DDIM', 1, i % 10 > 0, 1 + i % ?3, 1700000000000 + i * 60000, i
+    SELECT '', 'k' || i, 64, 64, 1, '', 'a cat', 20, 7.5, 'DDIM', 1, i % 10 > 0, 1 + i % CAST(?3 AS INTEGER), 1700000000000 + i * 60000, i
     FROM n`,
-  image_tags: `INSERT INTO image_tags (image_id, tag_id) ${N} SELECT i, 1 + i % ?3 FROM n`,
-  tasks: `INSERT INTO tasks (name, type, status, params, user_id, cost, finished_at, created_at, updated_at) ${N}
-    SELECT 'task', 'inference', 'success', '{}', 1 + i % ?3, 0, i, 1700000000000 + i * 60000, i FROM n`,
+  image_tags: `INSERT INTO image_tags (image_id, tag_id) ${N} SELECT i, 1 + i % CAST(?3 AS INTEGER) FROM n`,
+  tasks: `INSERT INTO tasks (name, type, status, params, user_id, cost, claimed_at, finished_at, created_at, updated_at) ${N}
+    SELECT 'task', 'inference', 'success', '{}', 1 + i % CAST(?3 AS INTEGER), 0, i, i + 1, 1700000000000 + i * 60000, i FROM n`,
 };
 
 async function seed(db, { table, from, until, modulus }) {
