@@ -14,3 +14,11 @@ fn openapi_is_fresh() {
 fn kit() -> Kit {
     Kit::new(crate::routes())
 }
+
+#[tokio::test]
+async fn replies_are_those_of_the_golden_file() {
+    let kit = kit();
+    let ann = kit.user("ann").await;
+    let paths = ["/api/params", "/api/params/image", "/api/params/model"];
+    testkit::golden::check(&kit, env!("CARGO_MANIFEST_DIR"), "params", &ann, &paths).await;
+}
